@@ -252,8 +252,8 @@ class LoadEvent(Record, tag="load_event", frozen=True, kw_only=True):
     location: str
     """The gate."""
     expected: int
-    """How many identities its lines name."""
+    """How many cases (or single units outside a case) its lines name."""
     passed: int
-    """How many of these have passed, net of what came back."""
+    """Of how many of these something has passed, net of what came back."""
     at_us: int
     """When."""

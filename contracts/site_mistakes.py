@@ -1,0 +1,259 @@
+"""What is wrong with a site file, found all at once and said with field, line and what is allowed.
+
+Two sources: the models' own complaints, and references between tables, which are looked at in the
+text as it was parsed so that a mistake in one table hides none in another.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+
+from contracts.base import Record
+
+VALUE_CHARACTERS_MAX = 60
+"""Of a wrong value, so much is shown."""
+LIGHT_PARTS = 3
+
+
+class Mistake(Record, frozen=True, kw_only=True):
+    """One mistake in a site file."""
+
+    path: str
+    """The field, such as `devices[2].antennas[0].number`; empty for the file as a whole."""
+    line: int | None
+    """Its line in the file, from 1, where it could be told."""
+    problem: str
+    """The value and what is allowed, in words."""
+
+    def text(self) -> str:
+        """The mistake as one line for a person."""
+        where = "" if self.line is None else f"line {self.line}: "
+        return f"{where}{self.path}: {self.problem}" if self.path else f"{where}{self.problem}"
+
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_FIELD = re.compile(r"\s*([A-Za-z0-9_\-.\"']+)\s*=")
+
+
+def line_numbers(text: str) -> dict[str, int]:
+    """Paths of tables and fields to their lines, as far as a reading line by line can tell.
+
+    A field inside an inline table is found under the table that it is written in.
+    """
+    lines: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    prefix = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            names = [name.strip().strip("\"'") for name in header[2].split(".")]
+            prefix = _element(names, counts, new=header[1] == "[[")
+            lines.setdefault(prefix, number)
+        elif field := _FIELD.match(line):
+            name = field[1].replace('"', "").replace("'", "")
+            lines.setdefault(f"{prefix}.{name}" if prefix else name, number)
+    return lines
+
+
+def _element(names: list[str], counts: dict[str, int], *, new: bool) -> str:
+    """The path that a header opens; arrays on the way stand for their newest element."""
+    path = ""
+    for depth, name in enumerate(names):
+        path = f"{path}.{name}" if path else name
+        if new and depth == len(names) - 1:
+            counts[path] = counts.get(path, 0) + 1
+        if path in counts:
+            path = f"{path}[{counts[path] - 1}]"
+    return path
+
+
+def _line(lines: Mapping[str, int], path: str) -> int | None:
+    """The line of a path, or of the nearest table around it."""
+    while path:
+        if path in lines:
+            return lines[path]
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return None
+
+
+def mistakes_of(
+    error: ValidationError, model: type[BaseModel], lines: Mapping[str, int]
+) -> list[Mistake]:
+    """What the models complain of."""
+    found = []
+    for complaint in error.errors(include_url=False, include_context=False):
+        path = _path(complaint["loc"])
+        match complaint["type"]:
+            case "extra_forbidden":
+                fields = _model_at(model, complaint["loc"][:-1]).model_fields
+                name = str(complaint["loc"][-1])
+                problem = f"no such field; {_suggest(name, list(fields))}"
+            case "missing":
+                problem = "is missing"
+            case _:
+                reason = complaint["msg"].removeprefix("Value error, ")
+                reason = reason.replace("Input should be", "must be", 1)
+                problem = f"{_shown(complaint['input'])}: {reason}"
+        found.append(Mistake(path=path, line=_line(lines, path), problem=problem))
+    return found
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part}" if path else part
+    return path
+
+
+def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model of the table at a location inside another model."""
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = [annotation, *get_args(annotation)]
+        model = next(
+            kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)
+        )
+    return model
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    """The nearest allowed name, or all of them."""
+    if near := difflib.get_close_matches(name, known, n=1):
+        return f"did you mean {near[0]!r}?"
+    return f"allowed: {', '.join(sorted(known)) or 'none, because none is defined'}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[:VALUE_CHARACTERS_MAX]}..."
+
+
+class _Written:
+    """The tables of a parsed file, as far as they are tables."""
+
+    def __init__(self, written: Mapping[str, object], lines: Mapping[str, int]) -> None:
+        self._written = written
+        self._lines = lines
+        self.mistakes: list[Mistake] = []
+
+    def complain(self, path: str, problem: str) -> None:
+        self.mistakes.append(Mistake(path=path, line=_line(self._lines, path), problem=problem))
+
+    def tables(self, name: str) -> Iterator[tuple[str, dict[str, object]]]:
+        yield from _tables(self._written, name, "")
+
+    def ids(self, *names: str) -> list[str]:
+        """The ids in these lists; one that comes twice is a mistake."""
+        seen: dict[str, str] = {}
+        for name in names:
+            for path, table in self.tables(name):
+                known = table.get("id")
+                if not isinstance(known, str):
+                    continue
+                if known in seen:
+                    self.complain(f"{path}.id", f"{known!r} is taken by {seen[known]}")
+                seen.setdefault(known, path)
+        return list(seen)
+
+    def refers(self, path: str, value: object, known: list[str], kind: str) -> None:
+        """A text field must name something known."""
+        if isinstance(value, str) and value not in known:
+            self.complain(path, f"{_shown(value)} is no {kind}; {_suggest(value, known)}")
+
+
+def _tables(
+    table: Mapping[str, object], name: str, prefix: str
+) -> Iterator[tuple[str, dict[str, object]]]:
+    listed = table.get(name)
+    for index, inner in enumerate(listed if isinstance(listed, list) else []):
+        if isinstance(inner, dict):
+            yield f"{prefix}{name}[{index}]", inner
+
+
+def cross_references(written: Mapping[str, object], lines: Mapping[str, int]) -> list[Mistake]:
+    """Everything that no table can see by itself: doubles, unknown names, fields of other kinds."""
+    site = _Written(written, lines)
+    gateways = site.ids("gateways")
+    locations = site.ids("zones", "gates")
+    site.ids("devices")
+    zones = [str(table.get("id")) for _, table in site.tables("zones")]
+    gates = [str(table.get("id")) for _, table in site.tables("gates")]
+    for path, gate in site.tables("gates"):
+        _check_gate(site, path, gate, zones)
+    addresses: dict[tuple[object, object], str] = {}
+    for path, device in site.tables("devices"):
+        site.refers(f"{path}.gateway", device.get("gateway"), gateways, "gateway")
+        address = (device.get("host"), device.get("port"))
+        if None not in address and address in addresses:
+            problem = f"{_shown(device.get('port'))} at this host is already {addresses[address]}"
+            site.complain(f"{path}.port", problem)
+        addresses.setdefault(address, path)
+        _check_device(site, path, device, locations=locations, gates=gates)
+    return site.mistakes
+
+
+def _check_gate(site: _Written, path: str, gate: dict[str, object], zones: list[str]) -> None:
+    for end in ("inner", "outer"):
+        site.refers(f"{path}.{end}", gate.get(end), zones, "zone")
+    if gate.get("inner") is not None and gate.get("inner") == gate.get("outer"):
+        site.complain(f"{path}.outer", f"{_shown(gate['outer'])} is the inner zone too")
+    is_line = gate.get("geometry") == "line"
+    if is_line and gate.get("direction") is None:
+        site.complain(f"{path}.direction", "is missing: a line runs 'in' or 'out'")
+    if not is_line and gate.get("direction") is not None:
+        site.complain(f"{path}.direction", "only a gate with geometry 'line' has one")
+    if isinstance(gate.get("light"), str):
+        _check_light(site, f"{path}.light", str(gate["light"]))
+
+
+def _check_light(site: _Written, path: str, light: str) -> None:
+    parts = light.split("/")
+    if len(parts) != LIGHT_PARTS or not parts[2].isdigit() or int(parts[2]) < 1:
+        site.complain(path, f"{_shown(light)} must be written gateway/device/output")
+        return
+    readers = [
+        f"{table.get('gateway')}/{table.get('id')}"
+        for _, table in site.tables("devices")
+        if table.get("kind") == "llrp"
+    ]
+    site.refers(path, f"{parts[0]}/{parts[1]}", readers, "LLRP reader with outputs")
+
+
+def _check_device(
+    site: _Written, path: str, device: dict[str, object], *, locations: list[str], gates: list[str]
+) -> None:
+    site.refers(f"{path}.location", device.get("location"), locations, "zone or gate")
+    for list_name, number_name in (("antennas", "number"), ("inputs", "port")):
+        seen: dict[object, str] = {}
+        for inner, table in _tables(device, list_name, f"{path}."):
+            number = table.get(number_name)
+            if isinstance(number, int) and number in seen:
+                site.complain(f"{inner}.{number_name}", f"{number} is taken by {seen[number]}")
+            if isinstance(number, int):
+                seen.setdefault(number, inner)
+            site.refers(f"{inner}.location", table.get("location"), locations, "zone or gate")
+            site.refers(f"{inner}.gate", table.get("gate"), gates, "gate")
+    match device.get("kind"):
+        case "scanner":
+            if device.get("location") is None:
+                site.complain(f"{path}.location", "is missing: a scanner stands in a zone or gate")
+            for name in ("antennas", "inputs", "llrp"):
+                if name in device:
+                    site.complain(f"{path}.{name}", "only a device of kind 'llrp' has it")
+        case "llrp":
+            if not device.get("antennas"):
+                site.complain(f"{path}.antennas", "are missing: [[devices.antennas]]")
+            for name in ("location", "scanner"):
+                if name in device:
+                    site.complain(f"{path}.{name}", "only a device of kind 'scanner' has it")
+        case _:
+            return

@@ -1,0 +1,1 @@
+"""The command line, the embedded stack, and the servers that both start or find."""
