@@ -1,0 +1,194 @@
+"""The command line: `tallygate COMMAND`. Each command's work lies in a module of its own name."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="tallygate",
+    help="Tells what physically moved, holds it against the plan, and proves its own ledger.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        envvar="TALLYGATE_DATA",
+        help="The folder of all state: servers, spools, keys, heads, logs.",
+    ),
+]
+Site = Annotated[str, typer.Option(envvar="TALLYGATE_SITE", help="The site's id.")]
+Postgres = Annotated[
+    str | None,
+    typer.Option(
+        "--postgres",
+        envvar="TALLYGATE_POSTGRES_URL",
+        help="The ledger's database; by default that of the stack in --data.",
+    ),
+]
+Language = Annotated[
+    str | None, typer.Option("--language", help="en or zh; by default the terminal's.")
+]
+DEFAULT_FOLDER = Path(".tallygate")
+
+
+class Sabotage(StrEnum):
+    """How the demo may spoil one event on its way, to show that it would be found."""
+
+    LOSE = "lose"
+    DOUBLE = "double"
+    FLIP = "flip"
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Decides everything that happens at the dock.")] = 1,
+    speed: Annotated[
+        float, typer.Option(min=1, max=200, help="Domain seconds in one second.")
+    ] = 60,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Keep the run here; else it is removed.")
+    ] = None,
+    sabotage: Annotated[
+        Sabotage | None, typer.Option(help="Spoil one event on its way: the run must fail.")
+    ] = None,
+    language: Language = None,
+) -> None:
+    """Rehearse a dock on this machine, from simulated readers to a proven ledger."""
+    from tallygate.demo import DemoSettings, run_demo  # noqa: PLC0415
+
+    settings = DemoSettings(
+        seed=seed,
+        speed=speed,
+        folder=data,
+        sabotage=None if sabotage is None else sabotage.value,
+        language=language,
+    )
+    raise typer.Exit(asyncio.run(run_demo(settings)))
+
+
+@app.command()
+def up(
+    site_file: Annotated[
+        Path | None,
+        typer.Option("--site-file", envvar="TALLYGATE_SITE_FILE", help="Your site's TOML file."),
+    ] = None,
+    items: Annotated[Path | None, typer.Option(help="items.csv: names of items.")] = None,
+    loads: Annotated[Path | None, typer.Option(help="loads.csv: what shall pass.")] = None,
+    data: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Run Tallygate until Ctrl-C; restart what dies. Without a site file: a simulated dock."""
+    from tallygate.up import UpSettings, run_up  # noqa: PLC0415
+
+    settings = UpSettings(folder=data, site_file=site_file, items=items, loads=loads)
+    raise typer.Exit(asyncio.run(run_up(settings)))
+
+
+@app.command()
+def doctor(data: Folder = DEFAULT_FOLDER) -> None:
+    """Say which servers were found, where, which version, and what to do about what is missing."""
+    from tallygate.doctor import run_doctor  # noqa: PLC0415
+
+    raise typer.Exit(run_doctor(data))
+
+
+@app.command()
+def verify(
+    postgres: Postgres = None,
+    site: Site = "demo",
+    heads: Annotated[
+        Path | None, typer.Option(help="The published heads; by default those in --data.")
+    ] = None,
+    public_key: Annotated[
+        Path | None, typer.Option(help="The public key of the heads; by default that in --data.")
+    ] = None,
+    data: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Recompute the ledger's chain and hold it against the published heads.
+
+    Names the first entry that was changed, removed, inserted or moved. Exit code 0: whole.
+    """
+    from tallygate.look import run_verify  # noqa: PLC0415
+
+    raise typer.Exit(run_verify(data, postgres, site, heads, public_key))
+
+
+@app.command()
+def trace(
+    identity: Annotated[str, typer.Argument(help="A Digital Link URI, or its end.")],
+    postgres: Postgres = None,
+    site: Site = "demo",
+    data: Folder = DEFAULT_FOLDER,
+    language: Language = None,
+) -> None:
+    """Tell an item's life: every entry about it, with the evidence."""
+    from tallygate.look import run_trace  # noqa: PLC0415
+
+    raise typer.Exit(run_trace(data, postgres, site, identity, language))
+
+
+@app.command()
+def stats(postgres: Postgres = None, site: Site = "demo", data: Folder = DEFAULT_FOLDER) -> None:
+    """Say what the ledger holds: entries by kind, reads, rejects, losses, latency."""
+    from tallygate.look import run_stats  # noqa: PLC0415
+
+    raise typer.Exit(run_stats(data, postgres, site))
+
+
+@app.command()
+def watch(
+    postgres: Postgres = None,
+    site: Site = "demo",
+    data: Folder = DEFAULT_FOLDER,
+    language: Language = None,
+    once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
+) -> None:
+    """Watch doors and loads live in the terminal."""
+    from tallygate.watch import run_watch  # noqa: PLC0415
+
+    raise typer.Exit(run_watch(data, postgres, site, language, once=once))
+
+
+@app.command(name="import")
+def import_files(
+    site_file: Annotated[
+        Path | None, typer.Option("--site-file", help="The site's TOML file: places and devices.")
+    ] = None,
+    items: Annotated[Path | None, typer.Option(help="items.csv.")] = None,
+    loads: Annotated[Path | None, typer.Option(help="loads.csv: what shall pass.")] = None,
+    postgres: Postgres = None,
+    site: Site = "demo",
+    data: Folder = DEFAULT_FOLDER,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files only.")] = False,
+) -> None:
+    """Take master data and plans into the ledger, from where all programs hear of them."""
+    from tallygate.look import run_import  # noqa: PLC0415
+
+    raise typer.Exit(run_import(data, postgres, site, site_file, items, loads, dry_run=dry_run))
+
+
+def main() -> None:
+    """The console script. A known failure is one sentence, not a traceback."""
+    from tallygate.errors import TallygateError  # noqa: PLC0415
+
+    try:
+        app()
+    except TallygateError as error:
+        sys.stderr.write(f"tallygate: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        os._exit(130)
+
+
+if __name__ == "__main__":
+    main()

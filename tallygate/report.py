@@ -1,0 +1,248 @@
+"""The demo's report: figures, every load, every gate against the truth, and the verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from contracts.clock import ClockSetting
+from contracts.reads import ReadBatch
+from edge_agent.spool import kept_batches
+from firmware_sim.score import GeometryScore, Told, score_of
+from firmware_sim.truth_files import read_passages, read_summary
+from ledger_sink.postgres_ledger import PostgresLedger
+from ledger_sink.verify import VerifyReport, verify
+from tallygate.ledger import open_ledger
+from tallygate.loads_view import ReferenceReader, load_views, sentence
+from tallygate.proof import Proof, compare, describe
+from tallygate.stack import Stack
+from tallygate.watch import site_zone
+
+ORDERED = "rows"
+"""The geometry in which the order of antennas carries direction."""
+ORDERED_SHARE_MAX = 1 / 200
+"""What is promised there: at most so many passages wrong or missed."""
+WORDS = {
+    "rows": "two rows of antennas along the way",
+    "facing": "antennas that face each other, with photo-eyes",
+    "overhead": "antennas overhead",
+    "line": "conveyor scanner",
+}
+
+
+@dataclass
+class Judgement:
+    """What a run came to."""
+
+    figures: dict[str, int | str] = field(default_factory=dict)
+    loads: list[str] = field(default_factory=list)
+    scores: dict[str, GeometryScore] = field(default_factory=dict)
+    proof: Proof = field(default_factory=lambda: Proof(0, 0))
+    chain: VerifyReport | None = None
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every promise held."""
+        return not self.broken
+
+
+def judge(stack: Stack, sim: Path, clock: ClockSetting, spoken: str) -> Judgement:
+    """Everything that the report says, from the ledger, the spools and the simulator's truth."""
+    judgement = Judgement()
+    spooled, rejected, batches = spooled_reads(stack.agent_folders())
+    summary = read_summary(sim / "summary.json")
+    with open_ledger(stack.postgres_url, stack.site) as ledger:
+        told = list(_told(ledger))
+        judgement.proof = compare(spooled, _entered(ledger), _events(ledger))
+        judgement.scores = score_of(read_passages(sim / "passages.jsonl"), told)
+        names = ReferenceReader(ledger).refresh()
+        judgement.loads = [
+            sentence(view, names, spoken, site_zone()) for view in load_views(ledger, names)
+        ]
+        judgement.figures = _figures(ledger, clock)
+    judgement.figures = {
+        "reads in the spools": judgement.proof.spooled,
+        "batches": batches,
+        **judgement.figures,
+        "input rejected by agents": rejected,
+        "not heard (sent by a device, never spooled)": summary.reads_emitted
+        - judgement.proof.spooled,
+    }
+    folder = stack.folder / "ledger"
+    judgement.chain = verify(
+        stack.postgres_url, stack.site, folder / "heads.jsonl", folder / "public.pem"
+    )
+    judgement.broken = list(_broken(judgement))
+    return judgement
+
+
+def spooled_reads(folders: dict[str, Path]) -> tuple[Counter[str], int, int]:
+    """Reads per identity, rejects and batches; spools must keep acknowledged batches."""
+    reads: Counter[str] = Counter()
+    rejects = batches = 0
+    decoder = msgspec.msgpack.Decoder(ReadBatch)
+    for folder in folders.values():
+        for _, _, payload in kept_batches(folder):
+            batch = decoder.decode(payload)
+            batches += 1
+            rejects += len(batch.rejects)
+            reads.update(read.identity for read in batch.reads)
+    return reads, rejects, batches
+
+
+def _entered(ledger: PostgresLedger) -> dict[str, int]:
+    rows = ledger.connection.execute(
+        "select identity, sum(reads)::bigint from ledger.evidence where site = %s"
+        " group by identity",
+        (ledger.site,),
+    )
+    return dict(rows.fetchall())
+
+
+def _location_rows(ledger: PostgresLedger) -> Iterator[tuple[Any, ...]]:
+    yield from ledger.connection.execute(
+        "select e.identity, j.payload ->> 'kind', e.location, (j.payload ->> 'at_us')::bigint,"
+        " j.payload ->> 'direction' from ledger.entries e,"
+        " lateral ledger.json_of(e.payload) as j (payload)"
+        " where e.site = %s and e.kind = 'location' order by e.seq",
+        (ledger.site,),
+    )
+
+
+def _told(ledger: PostgresLedger) -> Iterator[Told]:
+    for identity, kind, gate, at_us, direction in _location_rows(ledger):
+        if kind == "passed":
+            yield Told(identity=identity, gate=gate, direction=direction, at_us=at_us)
+
+
+def _events(ledger: PostgresLedger) -> Iterator[tuple[str, str, str, int]]:
+    for identity, kind, location, at_us, _ in _location_rows(ledger):
+        yield identity, kind, location, at_us
+
+
+def _figures(ledger: PostgresLedger, clock: ClockSetting) -> dict[str, int | str]:
+    row = ledger.connection.execute(
+        "select (select count(*) from ledger.evidence where site = %(site)s),"
+        " (select count(*) from ledger.entries where site = %(site)s and kind = 'location'),"
+        " (select count(*) from ledger.entries where site = %(site)s),"
+        " (select count(*) from ledger.entries where site = %(site)s and kind = 'reject'),"
+        " (select coalesce(sum(reads), 0)::bigint from ledger.losses where site = %(site)s)",
+        {"site": ledger.site},
+    ).fetchone()
+    sightings, events, entries, rejects, lost = row or (0, 0, 0, 0, 0)
+    return {
+        "sightings": sightings,
+        "location events": events,
+        "ledger entries": entries,
+        "rejects entered": rejects,
+        "reads given up by agents": lost,
+        "read to ledger entry, without the decision's wait": latency_text(ledger, clock.speed),
+    }
+
+
+def latency_text(ledger: PostgresLedger, speed: float) -> str:
+    """p50 and p99 in wall milliseconds from the ledger's histogram."""
+    rows = ledger.connection.execute(
+        "select upto_us, entries from ledger.latencies where site = %s order by upto_us",
+        (ledger.site,),
+    ).fetchall()
+    total = sum(row[1] for row in rows)
+    if not total:
+        return "none yet"
+    found = []
+    for share in (0.5, 0.99):
+        left = share * total
+        for upto_us, entries in rows:
+            left -= entries
+            if left <= 0:
+                found.append(upto_us / speed / 1000)
+                break
+    return "p50 up to {:,.0f} ms, p99 up to {:,.0f} ms".format(*found)
+
+
+def _broken(judgement: Judgement) -> Iterator[str]:
+    if not judgement.proof.holds:
+        yield from describe(judgement.proof)
+    chain = judgement.chain
+    if chain is None or not chain.whole:
+        yield from (finding.text for finding in (chain.findings if chain else ()))
+    ordered = judgement.scores.get(ORDERED)
+    if ordered is None or not ordered.passages:
+        yield "no passage through a gate whose order carries direction was seen"
+    elif ordered.wrong_or_missed_share > ORDERED_SHARE_MAX:
+        yield (
+            f"{ordered.wrong + ordered.missed} of {ordered.passages} passages wrong or missed"
+            " where order carries direction; at most 1 in 200 is promised"
+        )
+
+
+def print_report(console: Console, judgement: Judgement) -> None:
+    """The report, for people."""
+    console.rule("Loads")
+    for line in judgement.loads:
+        console.print(f"  {line}", markup=False)
+    console.rule("Gates against the simulator's truth (simulated; not comparable with the field)")
+    console.print(_gates(judgement.scores))
+    console.rule("All in all")
+    table = Table(show_header=False, box=None)
+    for name, value in judgement.figures.items():
+        table.add_row(name, f"{value:,}" if isinstance(value, int) else value)
+    console.print(table)
+    chain = judgement.chain
+    if chain is not None and chain.whole:
+        console.print(
+            f"  chain verified: {chain.entries:,} entries, {chain.protected:,} of them under"
+            f" {chain.heads} published heads; {chain.sightings:,} sightings match their digests"
+        )
+    for line in describe(judgement.proof):
+        console.print(f"  {line}", markup=False)
+    if judgement.holds:
+        console.print("[green]Every promise held.[/green]")
+        return
+    console.print("[red]Promises that did not hold:[/red]")
+    for line in judgement.broken:
+        console.print(f"  - {line}", markup=False)
+
+
+def _gates(scores: dict[str, GeometryScore]) -> Table:
+    table = Table()
+    for column in (
+        "gate geometry",
+        "passages",
+        "right",
+        "wrong direction",
+        "missed",
+        "(of these unread)",
+        "strays",
+        "strays moved",
+        "extra",
+        "wrong or missed",
+    ):
+        table.add_column(column, justify="left" if column == "gate geometry" else "right")
+    for geometry, score in sorted(scores.items()):
+        table.add_row(
+            WORDS.get(geometry, geometry),
+            *(
+                f"{value:,}"
+                for value in (
+                    score.passages,
+                    score.right,
+                    score.wrong,
+                    score.missed,
+                    score.unread,
+                    score.strays,
+                    score.strays_moved,
+                    score.extra,
+                )
+            ),
+            f"{100 * score.wrong_or_missed_share:.2f} %",
+        )
+    return table
