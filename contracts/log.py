@@ -49,6 +49,10 @@ class SpoolProgress(Record, frozen=True, kw_only=True):
     """Kafka has acknowledged every part of every batch up to this one."""
     gateway_us: int
     """The gateway time of that batch: the gateway's clock for whoever reads the log."""
+    part: int = 0
+    """The spool's newest part that lies before this tick in this partition and run; 0: none. A
+    partition that has not seen it knows that its log lost something, even where no later part
+    tells."""
 
 
 class Tick(Record, tag="tick", frozen=True, kw_only=True):
@@ -79,12 +83,17 @@ class Output(Record, tag="output", frozen=True, kw_only=True):
     """The input's offset: the sink admits only the next one."""
     epoch: int
     """The worker's hold on the partition: the sink admits only the current one."""
+    chunk: int = 0
+    """An output too large for one message travels in several, numbered from 0."""
+    more: bool = False
+    """True: further chunks of this output follow; only the last may be committed at."""
     entries: tuple[Entry, ...] = ()
     """What is to be entered, in order."""
     evidence: tuple[Evidence, ...] = ()
     """The sightings behind the entries."""
     tick: TickOutput | None = None
-    """Present if and only if the input was a valid tick: here the sink may commit."""
+    """Present if and only if the input was a valid tick: here the sink may commit. Each chunk
+    carries it, with its own share of the memory."""
 
 
 class TickOutput(Record, frozen=True, kw_only=True):

@@ -32,6 +32,10 @@ class NamedPoints:
                 raise ValueError(f"an action is one of {', '.join(ACTIONS)}, not {action!r}")
             self._name, self._left, self._action = name, int(nth), action
 
+    def watching(self, name: str) -> bool:
+        """Whether this is the armed point: for points that cost something to recognise."""
+        return name == self._name
+
     def reached(self, name: str) -> None:
         """Act if this is the armed point and its turn has come."""
         if name != self._name:
@@ -52,3 +56,5 @@ class NamedPoints:
 _armed = NamedPoints(os.environ.get("TALLYGATE_AT", ""))
 reached = _armed.reached
 """The process's own points, armed from its environment."""
+watching = _armed.watching
+"""Whether the environment armed a point."""

@@ -96,7 +96,7 @@ def mistakes_of(
                 problem = "is missing"
             case _:
                 reason = complaint["msg"].removeprefix("Value error, ")
-                reason = reason.replace("Input should be", "must be", 1)
+                reason = re.sub(r"^(Input|String|List) should", "must", reason)
                 problem = f"{_shown(complaint['input'])}: {reason}"
         found.append(Mistake(path=path, line=_line(lines, path), problem=problem))
     return found
@@ -233,27 +233,35 @@ def _check_device(
 ) -> None:
     site.refers(f"{path}.location", device.get("location"), locations, "zone or gate")
     for list_name, number_name in (("antennas", "number"), ("inputs", "port")):
-        seen: dict[object, str] = {}
+        seen: dict[int, str] = {}
         for inner, table in _tables(device, list_name, f"{path}."):
-            number = table.get(number_name)
-            if isinstance(number, int) and number in seen:
-                site.complain(f"{inner}.{number_name}", f"{number} is taken by {seen[number]}")
-            if isinstance(number, int):
-                seen.setdefault(number, inner)
             site.refers(f"{inner}.location", table.get("location"), locations, "zone or gate")
             site.refers(f"{inner}.gate", table.get("gate"), gates, "gate")
-    match device.get("kind"):
-        case "scanner":
-            if device.get("location") is None:
-                site.complain(f"{path}.location", "is missing: a scanner stands in a zone or gate")
-            for name in ("antennas", "inputs", "llrp"):
-                if name in device:
-                    site.complain(f"{path}.{name}", "only a device of kind 'llrp' has it")
-        case "llrp":
-            if not device.get("antennas"):
-                site.complain(f"{path}.antennas", "are missing: [[devices.antennas]]")
-            for name in ("location", "scanner"):
-                if name in device:
-                    site.complain(f"{path}.{name}", "only a device of kind 'scanner' has it")
-        case _:
-            return
+            number = table.get(number_name)
+            if not isinstance(number, int):
+                continue
+            if number in seen:
+                site.complain(f"{inner}.{number_name}", f"{number} is taken by {seen[number]}")
+            seen.setdefault(number, inner)
+    _check_kind(site, path, device)
+
+
+_OWN_FIELDS = {"llrp": ("antennas", "inputs", "llrp"), "scanner": ("location", "scanner")}
+"""The fields that only one kind of device has."""
+_NEEDED = {
+    "llrp": ("antennas", "are missing: [[devices.antennas]]"),
+    "scanner": ("location", "is missing: a scanner stands in a zone or gate"),
+}
+
+
+def _check_kind(site: _Written, path: str, device: dict[str, object]) -> None:
+    kind = device.get("kind")
+    if not isinstance(kind, str) or kind not in _NEEDED:
+        return
+    needed, problem = _NEEDED[kind]
+    if not device.get(needed):
+        site.complain(f"{path}.{needed}", problem)
+    for other, fields in _OWN_FIELDS.items():
+        for name in fields:
+            if other != kind and name in device:
+                site.complain(f"{path}.{name}", f"only a device of kind {other!r} has it")

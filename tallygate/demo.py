@@ -11,10 +11,13 @@ import contextlib
 import shutil
 import tempfile
 import time
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
+import psycopg
 from rich.console import Console
 
 from contracts.clock import MICROSECONDS, ClockSetting
@@ -35,9 +38,9 @@ DRAIN_S = 90.0
 """Wall time for the ledger to have everything after that; far more than a healthy run needs."""
 READY_S = 60.0
 """Wall time for the simulator to build its world and listen."""
-SHIFT_US = 1_772_416_800_000_000
-"""2026-03-02T02:00:00Z, ten o'clock in China: a working day's shift. Seeds, not the calendar,
-decide what happens."""
+SHIFT = "2026-03-02T02:00:00Z"
+"""When the rehearsed shift begins: ten o'clock in China."""
+SHIFT_US = int(datetime.fromisoformat(SHIFT).timestamp()) * MICROSECONDS
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,11 @@ async def run_demo(settings: DemoSettings) -> int:
     """Run it; the exit code."""
     console = Console(highlight=False)
     folder = settings.folder or Path(tempfile.mkdtemp(prefix="tallygate-demo-"))
-    clock = ClockSetting(
-        wall_anchor_us=time.time_ns() // 1000,
-        domain_anchor_us=SHIFT_US - int(LEAD_S * settings.speed * MICROSECONDS),
-        speed=settings.speed,
-    )
+    clock = shift_clock(settings.speed)
     progress = Progress(console)
     stack = Stack(folder, "demo", clock, progress.tell)
     try:
-        judgement = await _rehearse(stack, settings, clock, progress)
+        judgement = await rehearse(stack, settings, clock, progress)
         print_report(console, judgement)
     except (TallygateError, RuntimeError, TimeoutError) as error:
         progress.stop()
@@ -89,16 +88,36 @@ async def run_demo(settings: DemoSettings) -> int:
     return 0 if judgement.holds else 1
 
 
-async def _rehearse(
-    stack: Stack, settings: DemoSettings, clock: ClockSetting, progress: Progress
+def shift_clock(speed: float) -> ClockSetting:
+    """A clock by which the shift begins in LEAD_S from now."""
+    return ClockSetting(
+        wall_anchor_us=time.time_ns() // 1000,
+        domain_anchor_us=SHIFT_US - int(LEAD_S * speed * MICROSECONDS),
+        speed=speed,
+    )
+
+
+async def rehearse(
+    stack: Stack,
+    settings: DemoSettings,
+    clock: ClockSetting,
+    progress: Progress,
+    *,
+    during: Callable[[Stack], Coroutine[None, None, None]] | None = None,
+    arm: Mapping[str, str] | None = None,
 ) -> Judgement:
+    """The whole shift, then the judgement. Raises TimeoutError where it does not come to an end.
+
+    A storm gives `during`, which runs beside the shift, and `arm`: program to TALLYGATE_AT.
+    """
     progress.step("starting MQTT, Kafka and PostgreSQL")
     await stack.start_servers()
     await stack.migrate()
     progress.step("building the dock")
     sim = stack.folder / "simulator"
     supervisor = stack.supervise()
-    arguments = ["run", "--seed", str(settings.seed), "--out", str(sim), *settings.simulator]
+    arguments = ["run", "--seed", str(settings.seed), "--out", str(sim), "--start", SHIFT]
+    arguments += settings.simulator
     supervisor.start(program("simulator", "firmware_sim", *arguments, restart=False))
     ready = await wait_ready(sim / "ready.json", READY_S)
     with open_ledger(stack.postgres_url, stack.site) as ledger:
@@ -115,22 +134,33 @@ async def _rehearse(
         [gateway.id for gateway in load_site_file(sim / "site.toml").gateways],
         sabotage=settings.sabotage,
         keep_acknowledged=True,
+        arm=arm or {},
     )
     progress.shift(ready.domain_start_us, ready.domain_end_us, clock)
-    with open_ledger(stack.postgres_url, stack.site) as ledger:
-        ended = asyncio.create_task(supervisor.ended("simulator"))
-        while not ended.done():
-            progress.show(ledger)
-            await asyncio.wait([ended], timeout=1.0)
-        if ended.result() != 0:
-            raise RuntimeError(f"the simulator ended with {ended.result()}")
-        progress.step("waiting for the last windows and acknowledgements")
-        await _until_domain(clock, ready.domain_end_us + int(TAIL_S * MICROSECONDS))
-        await _drained(stack, progress)
+    beside = asyncio.create_task(during(stack)) if during else None
+    await _live(stack, progress)
+    progress.step("waiting for the last windows and acknowledgements")
+    if beside is not None:
+        await beside
+    await _until_domain(clock, ready.domain_end_us + int(TAIL_S * MICROSECONDS))
+    await _drained(stack, progress)
     progress.step("stopping the programs, proving the ledger")
     await stack.stop_programs()
-    spoken = language(settings.language)
-    return await asyncio.to_thread(judge, stack, sim, clock, spoken)
+    return await asyncio.to_thread(judge, stack, sim, clock, language(settings.language))
+
+
+async def _live(stack: Stack, progress: Progress) -> None:
+    """Show how the shift goes until the simulator has ended."""
+    ended = asyncio.create_task(stack.supervise().ended("simulator"))
+    while not ended.done():
+        with (
+            contextlib.suppress(TallygateError, psycopg.Error),  # A storm may have killed it.
+            open_ledger(stack.postgres_url, stack.site) as ledger,
+        ):
+            progress.show(ledger)
+        await asyncio.wait([ended], timeout=1.0)
+    if ended.result() != 0:
+        raise RuntimeError(f"the simulator ended with {ended.result()}")
 
 
 async def wait_ready(path: Path, seconds_max: float) -> Ready:

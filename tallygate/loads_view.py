@@ -12,12 +12,15 @@ import msgspec
 
 from contracts.clock import MICROSECONDS
 from contracts.codec import UNDECODABLE
+from contracts.events import Problem
 from contracts.places import Item, Load, ReferenceChange, SiteMap
 from ledger_sink.postgres_ledger import PostgresLedger
 from tallygate.words import word
 
-SHOWN_MAX = 3
-"""Problems of one load that are told one by one; the rest is counted."""
+TOGETHER_US = 20_000_000
+"""What goes wrong at one gate within this time came on one carrier, as far as a person cares."""
+SSCC = "https://id.gs1.org/00/"
+"""How a logistic unit's identity begins."""
 
 
 @dataclass(frozen=True)
@@ -170,25 +173,44 @@ def sentence(view: LoadView, names: Names, spoken: str, zone: ZoneInfo) -> str:
         else (f"{view.passed} of {view.expected}")
     )
     parts = [f"{view.load}, {names.place(view.gate)}: {count}"]
-    parts.extend(_told(each, names, spoken, zone) for each in view.troubles[:SHOWN_MAX])
-    rest = len(view.troubles) - SHOWN_MAX
-    if rest > 0:
-        parts.append(f"另有 {rest} 项" if spoken == "zh" else f"and {rest} more")
+    parts.extend(_told(group, names, spoken, zone) for group in _groups(view.troubles, names))
     return "; ".join(parts)
 
 
-def _told(trouble: Trouble, names: Names, spoken: str, zone: ZoneInfo) -> str:
+def _groups(troubles: list[Trouble], names: Names) -> list[list[Trouble]]:
+    """Troubles that are one to a person: the same problem on the same pallet, settled or not."""
+    groups: dict[tuple[object, ...], list[Trouble]] = {}
+    for trouble in troubles:
+        carrier = names.pallets.get(trouble.subject)
+        one = carrier or (trouble.at_us // TOGETHER_US)
+        groups.setdefault((trouble.problem, trouble.closed, one), []).append(trouble)
+    return list(groups.values())
+
+
+def _told(group: list[Trouble], names: Names, spoken: str, zone: ZoneInfo) -> str:
+    trouble = min(group, key=lambda each: (not each.subject.startswith(SSCC), each.at_us))
+    tags = sum(each.identities for each in group)
     number = trouble.item or names.item_of.get(trouble.subject)
-    text = f"{word(trouble.problem, spoken)} {short(trouble.subject)}"
+    text = f"{word(trouble.problem, spoken)} {_subject(trouble, spoken)}"
     if number:
         text += f" ({names.item(number, spoken)})"
-    if trouble.last_seen is not None:
+    if tags > 1:
+        text += f" 等 {tags} 个标签" if spoken == "zh" else f", {tags} tags in all"
+    if trouble.last_seen is not None and trouble.problem == Problem.MISSING:
         place, at_us = trouble.last_seen
         seen = "最后见于" if spoken == "zh" else "last seen"
         text += f" {seen} {names.place(place)} {clock_time(at_us, zone)}"
+    else:
+        text += f" {clock_time(trouble.at_us, zone)}"
     if trouble.closed:
         text += " (已解决)" if spoken == "zh" else " (settled since)"
     return text
+
+
+def _subject(trouble: Trouble, spoken: str) -> str:
+    """Such as "case 00/..." for a logistic unit, the identity itself for a unit."""
+    named = short(trouble.subject)
+    return f"{word('case', spoken)} {named}" if trouble.subject.startswith(SSCC) else named
 
 
 def short(identity: str) -> str:

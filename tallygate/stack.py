@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from contracts.clock import ClockSetting
 from tallygate.ledger import write_state
@@ -25,6 +26,8 @@ KAFKA_BYTES_MAX = 2_000_000_000
 empty. The protocol makes that harmless: a new log is opened and the agents send again."""
 LOOK_S = 0.5
 """How often the servers are looked at."""
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 Tell = Callable[[str, str], None]
 
@@ -129,32 +132,46 @@ class Stack:
         workers: int = 2,
         sabotage: str | None = None,
         keep_acknowledged: bool = False,
+        spares: int = 0,
+        arm: Mapping[str, str] = NOTHING,
     ) -> Supervisor:
-        """Start sink, bridge, workers and one agent for each gateway, and keep them running."""
+        """Start sink, bridge, workers and one agent for each gateway, and keep them running.
+
+        `spares` further bridges and sinks wait for the lease of the first. `arm` gives programs a
+        TALLYGATE_AT for their first start only: what dies at a named point starts again unarmed.
+        """
         supervisor = self.supervise()
+        programs: list[Program] = []
         for gateway in gateways:
             data = self.folder / "agents" / gateway
             self._agents[gateway] = data
             arguments = ["run", "--site", str(site_file), "--gateway", gateway, "--data", str(data)]
             if keep_acknowledged:
                 arguments.append("--keep-acknowledged")
-            supervisor.start(program(f"agent-{gateway}", "edge_agent", *arguments))
-        supervisor.start(program("bridge", "stream_processors", "bridge"))
+            programs.append(program(f"agent-{gateway}", "edge_agent", *arguments))
+        for number in range(1, spares + 2):
+            ending = "" if number == 1 else f"-{number}"
+            programs.append(program(f"bridge{ending}", "stream_processors", "bridge"))
+            programs.append(program(f"sink{ending}", "ledger_sink", "run"))
         for number in range(1, workers + 1):
             data = self.folder / "workers" / str(number)
             worker = program(f"worker-{number}", "stream_processors", "worker", "--data", str(data))
             if sabotage and number == 1:
                 worker.environment = {"TALLYGATE_SABOTAGE": sabotage}
-            supervisor.start(worker)
-        supervisor.start(program("sink", "ledger_sink", "run"))
+            programs.append(worker)
+        for each in programs:
+            if each.name in arm:
+                each.first_environment = {"TALLYGATE_AT": arm[each.name]}
+            supervisor.start(each)
         self._guard = asyncio.create_task(self._keep_servers())
         write_state(self.folder, postgres_url=self.postgres_url, site=self.site)
         return supervisor
 
     async def stop_programs(self) -> None:
-        """Stop the programs, agents first and the sink last; the servers go on."""
+        """Stop the programs, agents first and the sinks last; the servers go on."""
         if self.programs is not None:
-            await self.programs.stop()
+            names = list(self.programs.programs)
+            await self.programs.stop(sorted(names, key=lambda name: name.startswith("sink")))
 
     async def stop(self) -> None:
         """Stop the programs (agents first, the sink last), then the servers."""

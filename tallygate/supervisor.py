@@ -34,6 +34,8 @@ class Program:
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    first_environment: Mapping[str, str] = field(default_factory=dict)
+    """What only its first start is told."""
     restart: bool = True
     """False: it runs once, such as a simulator; its end is no failure."""
     process: asyncio.subprocess.Process | None = None
@@ -55,7 +57,6 @@ class Supervisor:
         self._environment = dict(environment)
         self._tell = tell
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._stopping = False
         self.programs: dict[str, Program] = {}
         (folder / "logs").mkdir(parents=True, exist_ok=True)
 
@@ -79,7 +80,6 @@ class Supervisor:
     async def stop(self, names: Sequence[str] | None = None) -> None:
         """Stop these programs, or all, in the order in which they were started, cleanly."""
         chosen = list(self.programs) if names is None else list(names)
-        self._stopping = self._stopping or names is None
         for name in chosen:
             program = self.programs[name]
             program.restart = False
@@ -113,7 +113,7 @@ class Supervisor:
         while True:
             began = time.monotonic()
             await self._run_once(program)
-            if not program.restart or self._stopping:
+            if not program.restart:
                 return
             failures = 0 if time.monotonic() - began > HEALTHY_S else failures + 1
             wait = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
@@ -137,7 +137,12 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self._environment, **program.environment},
+                env={
+                    **os.environ,
+                    **self._environment,
+                    **program.environment,
+                    **(program.first_environment if program.starts == 1 else {}),
+                },
                 start_new_session=True,
             )
         program.exit_code = await program.process.wait()

@@ -17,6 +17,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "item": ("item", "物料"),
     "identity": ("identity", "身份标识"),
     "pallet": ("pallet", "托盘"),
+    "case": ("case", "箱"),
     "direction": ("direction", "方向"),
     "in": ("in", "入"),
     "out": ("out", "出"),

@@ -1,0 +1,1 @@
+"""From device bytes to reads, none lost: decode, normalise, spool until the ledger has them."""

@@ -1,0 +1,117 @@
+"""The one door between devices and the spool, and the spool's own pace.
+
+A device's task awaits `Intake.put`; while the spool is busy it waits there and reads no further
+from its socket. That is the back-pressure: in this process waits at most one batch's worth plus
+one message of each device; the rest waits in the devices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from contracts.clock import ClockSetting
+from contracts.reads import Loss, ReadBatch
+from edge_agent.core.batcher import Batcher, Heard
+from edge_agent.core.gateway_time import GatewayTime
+
+MICROSECONDS = 1_000_000
+NANOSECONDS = 1_000
+
+
+def steady_us() -> int:
+    """Wall time that never jumps, in microseconds."""
+    return time.monotonic_ns() // NANOSECONDS
+
+
+class Intake:
+    """Takes what devices heard and gives it out as batches. Belongs to one event loop."""
+
+    def __init__(
+        self, clock: ClockSetting, *, floor_us: int, losses: tuple[Loss, ...] = ()
+    ) -> None:
+        """`floor_us`: the gateway time already reached; `losses`: for the first batch."""
+        self._clock = clock
+        self._batcher = Batcher(started_us=steady_us())
+        self._gateway_time = GatewayTime(speed=clock.speed, floor_us=floor_us)
+        self._losses = losses
+        self._waiting: dict[object, int] = {}
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def now_us(self) -> int:
+        """Domain time now."""
+        return self._clock.domain_us(time.time_ns() // NANOSECONDS)
+
+    def domain_us(self, wall_s: float) -> int:
+        """Domain time at a Unix time in seconds."""
+        return self._clock.domain_us(int(wall_s * MICROSECONDS))
+
+    async def put(self, heard: Heard, *, received_us: int) -> None:
+        """Take what was heard at a domain time; returns when there was room for it."""
+        token = object()
+        self._waiting[token] = received_us
+        try:
+            while self._batcher.is_full:
+                self._room.clear()
+                await self._room.wait()
+        finally:
+            del self._waiting[token]
+        self.put_now(heard)
+
+    def put_now(self, heard: Heard) -> None:
+        """Take it without waiting: for the few things that the agent has to say itself."""
+        self._batcher.add(heard, steady_us())
+        self._changed.set()
+
+    async def next_batch(self, *, wants_empty: Callable[[], bool]) -> ReadBatch:
+        """The next batch when it is due; an empty one only where it is wanted."""
+        while True:
+            wait_us = self._batcher.due_us() - steady_us()
+            if wait_us <= 0 and (wants_empty() or not self._batcher.is_empty):
+                return self.take()
+            # An unwanted empty batch is asked about again after as long as an empty one takes.
+            wait_s = max(wait_us, 0) / MICROSECONDS or IDLE_S
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def take(self) -> ReadBatch:
+        """A batch of what waits now."""
+        batch = self._batcher.take(steady_us())
+        losses, self._losses = self._losses, ()
+        oldest = [*self._waiting.values(), *filter(None, [self._batcher.oldest_us()])]
+        gateway_us = self._gateway_time.at(
+            self.now_us(), min(oldest, default=None), steady_us=steady_us()
+        )
+        self._room.set()
+        return ReadBatch(
+            gateway_us=gateway_us,
+            reads=batch.reads,
+            rejects=batch.rejects,
+            signals=batch.signals,
+            losses=losses,
+            changes=batch.changes,
+        )
+
+    def device_left(self, device: str) -> None:
+        """A device that may bring old reads when it is back is away: the gateway's time waits."""
+        self._gateway_time.device_left(device, steady_us=steady_us())
+
+    def device_came(self, device: str) -> None:
+        """It is back."""
+        self._gateway_time.device_came(device, steady_us=steady_us())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits here."""
+        return self._batcher.is_empty and not self._losses
+
+
+IDLE_S = 0.2
+"""Between two looks at whether an empty batch is wanted."""

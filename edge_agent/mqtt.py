@@ -1,0 +1,235 @@
+"""The agent's connection to the MQTT broker: reads and health up, commands down.
+
+It comes back for ever. Nothing is believed but the ledger's acknowledgement: a batch that the
+broker took is not forgotten, and after every connection all that the spool holds goes out again.
+Which batches are due is decided in `edge_agent.core.sender`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+
+import aiomqtt
+
+from contracts.codec import decode, decode_with, encode
+from contracts.commands import (
+    COMMAND,
+    Acknowledgement,
+    AgentHealth,
+    AgentStatus,
+    BridgeRun,
+    SendAgain,
+    SetLight,
+)
+from contracts.named_points import reached
+from contracts.reads import Reject, SpooledBatch
+from contracts.topics import mqtt_bridge_topic, mqtt_topic
+from edge_agent import journal
+from edge_agent.back_off import BackOff
+from edge_agent.core.batcher import Heard
+from edge_agent.devices.stack_light import StackLights
+from edge_agent.intake import Intake
+from edge_agent.outbox import Outbox
+from edge_agent.settings import AgentSettings
+
+KEEPALIVE_S = 15
+"""The broker tells our last will at one and a half times this."""
+TIMEOUT_S = 10.0
+"""How long the broker may take for anything; then the connection is made anew."""
+RETRY_S_MAX = 15.0
+"""The longest pause between two attempts to connect."""
+UNDER_WAY_MAX = 20
+"""Publications that may wait for the broker's word at once; more only fill its memory."""
+INCOMING_MAX = 1_000
+"""Messages that may wait to be looked at; acknowledgements and commands repeat themselves."""
+HEALTH_S = 2.0
+BIRTHS_EVERY = 10
+"""The retained status is told again with every so many health messages: a will that was told late,
+of a connection long gone, must not stand."""
+
+Message = Acknowledgement | BridgeRun | SendAgain | SetLight
+
+
+class MqttLink:
+    """Keeps the connection; `run` until cancelled."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        *,
+        outbox: Outbox,
+        intake: Intake,
+        lights: StackLights,
+        health: Callable[[], AgentHealth],
+        version: str,
+        dice: random.Random,
+    ) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._intake = intake
+        self._lights = lights
+        self._health = health
+        self._version = version
+        self._back_off = BackOff(RETRY_S_MAX, dice)
+        self._client: aiomqtt.Client | None = None
+        self._refused: dict[str, bytes] = {}
+
+    async def run(self) -> None:
+        """Connect, serve, and connect again, for ever."""
+        told = ""
+        while True:
+            problem = await self._connection()
+            if problem != told:
+                # The same trouble again is no news.
+                journal.write("no MQTT broker", problem=problem)
+                told = problem
+            if self._client is not None:
+                told = ""
+                self._client = None
+            await asyncio.sleep(self._back_off.wait_s())
+
+    async def stop(self) -> None:
+        """Say goodbye, if there is a connection."""
+        if self._client is not None:
+            with suppress(aiomqtt.MqttError):
+                await self._tell_status(self._client, "stopped")
+
+    async def _connection(self) -> str:
+        """One connection until it ends; why it ended."""
+        problem = ""
+        try:
+            async with self._new_client() as client:
+                self._client = client
+                self._back_off.succeeded()
+                journal.write("connected to the MQTT broker")
+                await self._serve(client)
+        except* (aiomqtt.MqttError, OSError) as problems:
+            problem = _first(problems)
+        return problem
+
+    def _new_client(self) -> aiomqtt.Client:
+        settings, broker = self._settings, self._settings.broker
+        will = aiomqtt.Will(
+            topic=self._topic("status"),
+            payload=encode(AgentStatus(gateway=settings.gateway, state="offline", at_us=0)),
+            qos=1,
+            retain=True,
+        )
+        client = aiomqtt.Client(
+            broker.host,
+            broker.port,
+            username=broker.username,
+            password=broker.password,
+            identifier=f"tallygate-{settings.site}-{settings.gateway}",
+            will=will,
+            clean_session=True,
+            timeout=TIMEOUT_S,
+            keepalive=KEEPALIVE_S,
+            max_queued_incoming_messages=INCOMING_MAX,
+            max_inflight_messages=UNDER_WAY_MAX,
+            tls_context=broker.tls(),
+        )
+        client.pending_calls_threshold = 2 * UNDER_WAY_MAX
+        return client
+
+    def _topic(self, kind: str) -> str:
+        return mqtt_topic(self._settings.site, self._settings.gateway, kind)
+
+    async def _serve(self, client: aiomqtt.Client) -> None:
+        topics = (self._topic("ack"), self._topic("cmd"), mqtt_bridge_topic(self._settings.site))
+        await client.subscribe([(topic, 1) for topic in topics])
+        await self._tell_status(client, "online")
+        await self._outbox.connected()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(client))
+            tasks.create_task(self._publish_reads(client))
+            tasks.create_task(self._publish_health(client))
+
+    async def _tell_status(self, client: aiomqtt.Client, state: str) -> None:
+        status = AgentStatus(
+            gateway=self._settings.gateway,
+            state=state,
+            at_us=self._intake.now_us(),
+            spool=self._outbox.spool.id,
+            version=self._version,
+        )
+        await client.publish(self._topic("status"), encode(status), qos=1, retain=True)
+
+    async def _publish_health(self, client: aiomqtt.Client) -> None:
+        beats = 0
+        while True:
+            await client.publish(self._topic("health"), encode(self._health()), qos=0)
+            beats += 1
+            if beats % BIRTHS_EVERY == 0:
+                await self._tell_status(client, "online")
+            await asyncio.sleep(HEALTH_S)
+
+    async def _publish_reads(self, client: aiomqtt.Client) -> None:
+        """Publish what is due, in order, several under way at once."""
+        under_way: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as publications:
+            while True:
+                self._outbox.changed.clear()
+                batches = await self._outbox.due(UNDER_WAY_MAX - len(under_way))
+                for batch in batches:
+                    # A task's first step runs in the order of creation, and that step hands the
+                    # message to the socket.
+                    publication = publications.create_task(self._publish(client, batch))
+                    under_way.add(publication)
+                    publication.add_done_callback(under_way.discard)
+                if len(under_way) >= UNDER_WAY_MAX:
+                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                elif not batches:
+                    await self._wait_for_change()
+
+    async def _wait_for_change(self) -> None:
+        wait_s = await self._outbox.wait_s()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._outbox.changed.wait()
+
+    async def _publish(self, client: aiomqtt.Client, batch: SpooledBatch) -> None:
+        await client.publish(self._topic("reads"), encode(batch), qos=1)
+        reached("after_publish")
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        async for arrived in client.messages:
+            payload = arrived.payload if isinstance(arrived.payload, bytes) else b""
+            if payload:  # Without one it only cleared what was retained.
+                await self._take(str(arrived.topic), payload)
+
+    async def _take(self, topic: str, payload: bytes) -> None:
+        now_us = self._intake.now_us()
+        source = f"{self._settings.gateway}/mqtt"
+        message: Message | Reject
+        if topic == self._topic("ack"):
+            message = decode(Acknowledgement, payload, source=source, at_us=now_us)
+        elif topic == self._topic("cmd"):
+            message = decode_with(COMMAND, payload, source=source, at_us=now_us)
+        else:
+            message = decode(BridgeRun, payload, source=source, at_us=now_us)
+        match message:
+            case Acknowledgement():
+                await self._outbox.acknowledged(message)
+            case BridgeRun():
+                await self._outbox.bridge_run(message)
+            case SendAgain():
+                await self._outbox.send_again(message)
+            case SetLight():
+                self._lights.set(message)
+            case Reject():
+                # What is retained comes with every connection: once is enough.
+                if self._refused.get(topic) != payload:
+                    self._refused[topic] = payload
+                    await self._intake.put(Heard(rejects=(message,)), received_us=now_us)
+
+
+def _first(problems: BaseExceptionGroup[BaseException]) -> str:
+    """The first cause in a group of groups, in words."""
+    problem: BaseException = problems
+    while isinstance(problem, BaseExceptionGroup):
+        problem = problem.exceptions[0]
+    return str(problem) or type(problem).__name__

@@ -1,0 +1,1 @@
+"""The simulated world: pure, seeded, event by event. Time is an argument."""

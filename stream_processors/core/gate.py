@@ -1,0 +1,317 @@
+"""Location at gates: what a visit's reads mean.
+
+The reads speak through the tracks of `gate_track`: each has a likelihood. What else is known adds
+to it, each as the logarithm of how much likelier it makes a track: where the identity was before,
+where it was surely read next, what the photo-eyes saw, what its company did, that it had been
+waiting beside the gate, that another gate hears it louder. The tracks' shares of the whole are the
+decision's confidence. Unsure visits wait for company and for the next sure read; what stays unsure
+moves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp, log
+from typing import NamedTuple
+
+from contracts.events import Direction
+from stream_processors.core.gate_state import VOTE, EyeCrossing
+from stream_processors.core.gate_track import (
+    MOVERS,
+    SLICE_US,
+    TRACKS,
+    TWICE,
+    Observation,
+    Track,
+    explain,
+    observe,
+    score,
+)
+from stream_processors.core.windows import Sample
+
+SURE = 0.93
+"""At this share a visit is decided when its silence ends."""
+ENOUGH = 0.75
+"""At this share it is decided after waiting for more."""
+TEMPER = 0.5
+"""Reads of one visit share shadow and fading: together they say about half of what they seem to."""
+
+FROM_ZONE = log(9.0) / 2
+"""Nine of ten identities are where the last event put them."""
+NEXT_ZONE = log(50.0) / 2
+"""A sure read on one side right after says more."""
+COMPANY_SHARE = 0.9
+"""Nine of ten that pass a gate within a second of others do what these do."""
+COMPANY_DOUBT = 1.0
+"""What is expected before any vote counts as one visit."""
+EYES = log(19.0) / 2
+"""Beams are broken in order by what passes; one time of twenty it is somebody else's order."""
+EYES_WHOLE = -3.0
+"""Nobody passes without breaking a beam."""
+EYES_NEAR_US = 2_500_000
+"""A crossing this near to the reads' middle is theirs."""
+ELSEWHERE = -5.0
+"""Heard louder at another gate at the same time: cross-talk."""
+SHADOW = log(0.15)
+"""One of seven tags is read through goods or metal: all its signals are lower."""
+SHADOW_CDB = 600
+"""Peaks lower than the gate's usual one by this may be a shadow."""
+TWICE_US = 1_500_000
+"""Through and back again takes at least this long."""
+IMPOSSIBLE = -1000.0
+ORDER_MARGIN = 1.0
+"""From this difference between in and out on, the order of reads is what decided."""
+
+
+class Weighed(NamedTuple):
+    """A visit's reads alone."""
+
+    samples: list[Sample]
+    """In order of time."""
+    observations: list[Observation]
+    scores: list[float]
+    """Of each track."""
+    at_us: int
+    """The reads' middle, the louder the weightier."""
+    peak_cdbm: int | None
+    """Strongest signal."""
+    waiting: bool
+
+
+class Context(NamedTuple):
+    """What is known of a visit besides its reads."""
+
+    before: int = 0
+    """Half where the identity was: -1 outer, 1 inner, 0 neither or unknown."""
+    after: int = 0
+    """Half where it was surely read next."""
+    elsewhere: bool = False
+    """Another gate hears it louder at the same time."""
+    company: Sequence[int] = ()
+    """Votes of others for each track that moves, at the same time."""
+    eyes: Sequence[EyeCrossing] | None = None
+    """What the photo-eyes saw near these reads; None where there are none."""
+
+
+class Passage(NamedTuple):
+    """One decided event of a visit, with the share of its reads."""
+
+    direction: Direction
+    at_us: int
+    confidence: float
+    basis: str
+    samples: Sequence[Sample]
+
+
+class Judgement(NamedTuple):
+    """What a visit means, as far as is known now."""
+
+    sure: bool
+    """No waiting would change it."""
+    passages: tuple[Passage, ...]
+    """None where nothing moved."""
+    peak_cdbm: int | None
+    """Strongest signal."""
+
+
+def weigh(samples: Sequence[Sample], level_cdbm: int, *, waiting: bool) -> Weighed:
+    """How well each track explains a visit's reads. There is at least one read."""
+    ordered = sorted(samples, key=_middle_us)
+    peak_cdbm = max((one[3] for one in ordered if one[3] is not None), default=None)
+    observations = observe(ordered, level_cdbm)
+    short = _middle_us(ordered[-1]) - _middle_us(ordered[0]) < TWICE_US
+    shadowed = None
+    if peak_cdbm is not None and peak_cdbm < level_cdbm - SHADOW_CDB:
+        shadowed = observe(ordered, peak_cdbm + SHADOW_CDB // 3)
+    scores = []
+    for index, track in enumerate(TRACKS):
+        if index in TWICE and short:
+            scores.append(IMPOSSIBLE)
+            continue
+        found = score(observations, track, waiting=waiting)
+        if shadowed is not None and index < MOVERS:
+            found = max(found, score(shadowed, track, waiting=waiting) + SHADOW / TEMPER)
+        scores.append(found)
+    return Weighed(ordered, observations, scores, _loud_middle(ordered), peak_cdbm, waiting)
+
+
+def votes_of(weighed: Weighed) -> tuple[int, ...]:
+    """What the reads alone say of each track that moves, for the visit's company."""
+    shares = _shares(
+        [TEMPER * one + log(track.share) for one, track in zip(weighed.scores, TRACKS, strict=True)]
+    )
+    return tuple([int(VOTE * share) for share in shares[:MOVERS]])
+
+
+def judge(weighed: Weighed, context: Context) -> Judgement:
+    """Decide what a visit means."""
+    company = _company(weighed, context)
+    total = [
+        TEMPER * one + company[index] + _context(track, context, weighed.at_us)
+        for index, (one, track) in enumerate(zip(weighed.scores, TRACKS, strict=True))
+    ]
+    shares = _shares(total)
+    share = max(shares)
+    best = TRACKS[shares.index(share)]
+    basis = _basis(best, weighed, context, company)
+    if best.crossings and share < ENOUGH:
+        passing = sum(one for one, track in zip(shares, TRACKS, strict=True) if track.crossings)
+        unknown = Passage(
+            Direction.UNKNOWN, weighed.at_us, round(passing, 3), basis, weighed.samples
+        )
+        return Judgement(False, (unknown,) if passing >= ENOUGH else (), weighed.peak_cdbm)
+    path = _by_sample(weighed, explain(weighed.observations, best, waiting=weighed.waiting))
+    passages = _passages(best, weighed.samples, path, round(share, 3), basis)
+    return Judgement(share >= SURE, passages, weighed.peak_cdbm)
+
+
+def _by_sample(weighed: Weighed, path: Sequence[int]) -> list[int]:
+    """The position in a track of each read, from that of its slice."""
+    of_slice = dict(zip([one.at_us for one in weighed.observations], path, strict=True))
+    return [of_slice[_middle_us(one) // SLICE_US * SLICE_US] for one in weighed.samples]
+
+
+def _passages(
+    track: Track, samples: Sequence[Sample], path: Sequence[int], share: float, basis: str
+) -> tuple[Passage, ...]:
+    """The events of the chosen track."""
+    if len(track.crossings) == 1:
+        at_us = _crossing_us(samples, path, track.crossings[0][0])
+        direction = Direction(track.crossings[0][1])
+        return (Passage(direction, at_us, share, basis, samples),)
+    if track.crossings:
+        cut = _turn(samples, path)
+        first = _crossing_us(samples[:cut], path[:cut], track.crossings[0][0])
+        second = _crossing_us(samples[cut:], path[cut:], track.crossings[1][0])
+        return (
+            Passage(Direction(track.crossings[0][1]), first, share, basis, samples[:cut]),
+            Passage(Direction(track.crossings[1][1]), second, share, basis, samples[cut:]),
+        )
+    if track.name.startswith("back") and 2 in path:  # noqa: PLR2004 - the middle of the gate.
+        at_us = _crossing_us(samples, path, 2)
+        return (Passage(Direction.TURNED_BACK, at_us, share, basis, samples),)
+    return ()
+
+
+def _crossing_us(samples: Sequence[Sample], path: Sequence[int], middle: int) -> int:
+    """When the gate's line was crossed: amid the reads of the middle, or between its sides."""
+    amid = [_middle_us(one) for one, position in zip(samples, path, strict=True) if position == middle]
+    if amid:
+        return sum(amid) // len(amid)
+    before = [one for one, position in zip(samples, path, strict=True) if position < middle]
+    after = [one for one, position in zip(samples, path, strict=True) if position > middle]
+    if before and after:
+        return (_middle_us(before[-1]) + _middle_us(after[0])) // 2
+    return _middle_us(before[-1]) if before else _middle_us(after[0])
+
+
+def _turn(samples: Sequence[Sample], path: Sequence[int]) -> int:
+    """Where a visit of two passages is cut: at the longest silence on the far side."""
+    best, widest_us = 1, -1
+    for index in range(1, len(samples)):
+        if path[index - 1] > 3 or path[index] < 3:  # noqa: PLR2004 - the far side's position.
+            continue
+        gap_us = _middle_us(samples[index]) - _middle_us(samples[index - 1])
+        if gap_us > widest_us:
+            best, widest_us = index, gap_us
+    return best
+
+
+def _context(track: Track, context: Context, at_us: int) -> float:
+    """How much likelier all that is known besides the reads and company makes a track."""
+    found = FROM_ZONE * context.before * track.start
+    found += NEXT_ZONE * context.after * track.end
+    if context.elsewhere and track.crossings:
+        found += ELSEWHERE
+    if context.eyes is not None:
+        found += _eyes(track, context.eyes, at_us)
+    return found
+
+
+def _company(weighed: Weighed, context: Context) -> list[float]:
+    """The logarithmic share of each track, as the votes of others change it.
+
+    Votes are added to what is expected of any visit. Who is known to wait beside the gate is not
+    expected to join those that pass.
+    """
+    votes = [max(0, vote) / VOTE for vote in context.company] or [0.0] * MOVERS
+    whole = sum(votes)
+    if weighed.waiting:
+        votes, whole = [0.0] * MOVERS, 0.0
+    found = []
+    for index, track in enumerate(TRACKS):
+        vote = votes[index] if index < MOVERS else 0.0
+        together = (COMPANY_DOUBT * track.share + vote) / (COMPANY_DOUBT + whole)
+        found.append(log(COMPANY_SHARE * together + (1 - COMPANY_SHARE) * track.share))
+    return found
+
+
+def _eyes(track: Track, eyes: Sequence[EyeCrossing], at_us: int) -> float:
+    near = _nearest_eye(eyes, at_us)
+    if near is None:
+        return EYES_WHOLE if track.crossings else 0.0
+    if near.direction == "back":
+        return -EYES if track.crossings else EYES
+    if len(track.crossings) > 1:
+        wanted = [direction for _, direction in track.crossings]
+        seen = [eye.direction for eye in eyes if eye.direction != "back"]
+        return EYES if seen == wanted else -EYES
+    if track.crossings:
+        return EYES if track.name == near.direction else -EYES
+    return -EYES / 2
+
+
+def _nearest_eye(eyes: Sequence[EyeCrossing], at_us: int) -> EyeCrossing | None:
+    near = [eye for eye in eyes if abs(eye.at_us - at_us) <= EYES_NEAR_US]
+    return min(near, key=lambda eye: abs(eye.at_us - at_us)) if near else None
+
+
+def _basis(track: Track, weighed: Weighed, context: Context, company: Sequence[float]) -> str:
+    """What spoke loudest for the chosen track against its opposite."""
+    opposite = next(
+        index
+        for index, other in enumerate(TRACKS)
+        if other.start == -track.start
+        and len(other.crossings) == len(track.crossings)
+        and other.name[:2] == {"in": "ou", "ou": "in"}.get(track.name[:2], track.name[:2])
+    )
+    index = TRACKS.index(track)
+    eyes = 0.0
+    if context.eyes is not None:
+        eyes = _eyes(track, context.eyes, weighed.at_us)
+        eyes -= _eyes(TRACKS[opposite], context.eyes, weighed.at_us)
+    reasons = {
+        "antenna_order": TEMPER * (weighed.scores[index] - weighed.scores[opposite]),
+        "photo_eye": eyes,
+        "neighbour": 2 * FROM_ZONE * context.before * track.start
+        + NEXT_ZONE * context.after * (track.end - TRACKS[opposite].end),
+        "companions": company[index] - company[opposite],
+    }
+    if reasons["antenna_order"] >= ORDER_MARGIN:
+        return "antenna_order"
+    best = max(reasons, key=reasons.__getitem__)
+    return best if reasons[best] > 0 else "trend"
+
+
+def _shares(scores: Sequence[float]) -> list[float]:
+    best = max(scores)
+    weights = [exp(value - best) for value in scores]
+    whole = sum(weights)
+    return [weight / whole for weight in weights]
+
+
+def _middle_us(sample: Sample) -> int:
+    return (sample[0] + sample[1]) // 2
+
+
+def _loud_middle(samples: Sequence[Sample]) -> int:
+    """The middle of the reads, the louder the weightier."""
+    base_us = _middle_us(samples[0])
+    peak = max((one[3] for one in samples if one[3] is not None), default=0)
+    weight = 0.0
+    moment = 0.0
+    for one in samples:
+        share = one[4] * 10 ** (((peak if one[3] is None else one[3]) - peak) / 1000)
+        weight += share
+        moment += share * (_middle_us(one) - base_us)
+    return base_us + int(moment / weight)

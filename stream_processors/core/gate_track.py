@@ -1,0 +1,306 @@
+"""What a tag may have done at a gate, as tracks, and how well each explains its reads.
+
+Theory of operation. Along its way a tag goes through stages: waiting beside the gate on the outer
+side, nearing on the outer side, in the middle, nearing on the inner side, waiting on the inner
+side. A *track* is an order of stages: passing in is outer - middle - inner, turning back is outer -
+middle - outer, and so on. Each read is more or less likely in each stage: the row of antennas on
+the tag's own side reads it more often and louder, and whoever waits beside the gate is heard
+more faintly than who goes through. For every track the best assignment of reads to its stages is
+found (a Viterbi search, left to right), and its logarithmic likelihood is the track's score.
+
+The constants are physics, in decibels and seconds, not fitted to any one run: an antenna pattern's
+front-to-back ratio, the 5 to 20 dB between a tag beside the gate and one within it, the second or
+so that a tag spends in each stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from math import log
+from typing import NamedTuple
+
+from stream_processors.core.reference import Place
+from stream_processors.core.windows import Sample
+
+WAIT_OUTER, NEAR_OUTER, MIDDLE, NEAR_INNER, WAIT_INNER = range(5)
+
+OWN_SIDE = log(0.93)
+"""A tag near one side is read by that side's antennas: the others look away or are far."""
+OTHER_SIDE = log(0.07)
+EITHER_SIDE = log(0.5)
+WAIT_OWN = log(0.8)
+"""A tag that rests somewhere near the gate is read by the nearer row more often."""
+WAIT_OTHER = log(0.2)
+
+NEAR_DB = -11.0
+"""Mean of all signals of a tag near a side, relative to the gate's usual peak of a passing tag."""
+NEAR_OTHER_DB = -24.0
+MIDDLE_DB = -19.0
+"""Between two rows, at the edge of both beams."""
+PLANE_DB = -8.0
+"""In the middle of a gate whose antennas all stand in one plane."""
+WAIT_DB = -19.0
+WAIT_SPREAD_DB = 10.0
+"""Who rests may do so beside the gate or within it."""
+STEADY_CDB = 200
+"""A tag at rest is heard equally loud again, within the reader's own noise."""
+STEADY_US = 1_000_000
+"""... by the same antenna, if it is asked again this soon."""
+REST_STEADY = log(0.85)
+REST_UNSTEADY = log(0.15)
+MOVED_STEADY = log(0.5)
+"""A tag in motion crosses dips and lobes, but carriers also pause on their way."""
+MOVED_UNSTEADY = log(0.5)
+SPREAD_DB = 8.0
+"""Standard deviation: slow fading, multipath and the tag's own sensitivity together."""
+SIGNAL_FLOOR = -3.0
+"""No single read says more against a stage than this: dips of 15 dB happen anywhere."""
+SLICE_US = 250_000
+"""Reads this close share their fading: they speak as one, if with more weight."""
+SLICE_WEIGHT_MAX = 2.0
+INDEPENDENCE = 0.7
+"""Weight of each read of a slice until the most is reached."""
+
+UNSEEN = -0.5
+"""A stage passed without a read, where it was hardly read at all."""
+UNSEEN_SLICE = -0.12
+"""Who is read in many slices is not missed for all of its nearing; each makes that unlikelier."""
+UNSEEN_MIN = -3.0
+SLICES_COUNTED = 32
+"""More slices than this make no difference to that."""
+WAITING = -2.0
+"""One in seven of those that pass had waited beside the gate before, or stays there after."""
+FRESH = -2.5
+"""Who is known to wait beside the gate rarely shows up out of nowhere."""
+DWELL_PER_S = 0.4
+"""A tag in motion leaves a stage after a second or two; every second more costs this."""
+WAIT_PER_S = 0.02
+DWELL_MAX = 4.0
+"""A forklift may also stand in the doorway: no pause costs more."""
+
+LEVEL_STEP_CDB = 200
+"""Signals are told in steps of 1 dB or more: a table in steps of 2 dB loses nothing."""
+LEVEL_LOW = -20
+LEVEL_HIGH = 10
+
+RESTING = (WAIT_OUTER, WAIT_INNER)
+STAYING = 3
+"""Stages of a track that never leaves its side: these it may take in any measure, freely."""
+
+COUNT_MAX = 3
+"""A report of many sightings still shares its fading."""
+
+Emission = tuple[float, ...]
+"""Logarithmic likelihoods in the stages."""
+
+
+class Observation(NamedTuple):
+    """Reads of one slice of time as the tracks see them."""
+
+    at_us: int
+    """Its slice's begin."""
+    emission: Emission
+    """Their logarithmic likelihood in each stage."""
+
+
+class Track(NamedTuple):
+    """An order of stages."""
+
+    name: str
+    stages: tuple[int, ...]
+    share: float
+    """How many of all visits are such, before anything is known of one."""
+    start: int
+    """Half where it begins: -1 outer, 1 inner."""
+    end: int
+    """Half where it ends."""
+    crossings: tuple[tuple[int, str], ...] = ()
+    """Which position in `stages` is each crossing's middle, and its direction."""
+
+
+_IN = (WAIT_OUTER, NEAR_OUTER, MIDDLE, NEAR_INNER, WAIT_INNER)
+_BACK_OUTER = (WAIT_OUTER, NEAR_OUTER, WAIT_INNER, NEAR_OUTER, WAIT_OUTER)
+_BACK_INNER = (WAIT_INNER, NEAR_INNER, WAIT_OUTER, NEAR_INNER, WAIT_INNER)
+_IN_OUT = (WAIT_OUTER, NEAR_OUTER, MIDDLE, NEAR_INNER, MIDDLE, NEAR_OUTER, WAIT_OUTER)
+_OUT_IN = (WAIT_INNER, NEAR_INNER, MIDDLE, NEAR_OUTER, MIDDLE, NEAR_INNER, WAIT_INNER)
+
+TRACKS = (
+    Track("in", _IN, 0.4, -1, 1, ((2, "in"),)),
+    Track("out", _IN[::-1], 0.4, 1, -1, ((2, "out"),)),
+    Track("in_out", _IN_OUT, 0.004, -1, -1, ((2, "in"), (4, "out"))),
+    Track("out_in", _OUT_IN, 0.004, 1, 1, ((2, "out"), (4, "in"))),
+    Track("back_outer", _BACK_OUTER, 0.046, -1, -1),
+    Track("back_inner", _BACK_INNER, 0.046, 1, 1),
+    Track("stay_outer", (WAIT_OUTER, NEAR_OUTER, WAIT_OUTER), 0.05, -1, -1),
+    Track("stay_inner", (WAIT_INNER, NEAR_INNER, WAIT_INNER), 0.05, 1, 1),
+)
+"""All that a visit may be. Who stays comes last: such a one is nobody's company."""
+MOVERS = 6
+"""How many of the tracks move."""
+TWICE = (2, 3)
+
+
+def observe(samples: Sequence[Sample], level_cdbm: int) -> list[Observation]:
+    """Reads in order of time, as seen by a gate whose passing tags usually peak at a level."""
+    slices: dict[int, list[Emission]] = {}
+    before: dict[int, tuple[int, int]] = {}
+    for last_us, first_us, place, rssi_cdbm, count in samples:
+        if rssi_cdbm is None:
+            step = LEVEL_HIGH + 1
+        else:
+            step = (rssi_cdbm - level_cdbm) // LEVEL_STEP_CDB
+            step = min(max(step, LEVEL_LOW), LEVEL_HIGH)
+        emission = emission_of(place.side, step, _steady(before, place, last_us, rssi_cdbm))
+        number = (first_us + last_us) // 2 // SLICE_US
+        slices.setdefault(number, []).extend([emission] * min(max(count, 1), COUNT_MAX))
+    found = []
+    for number in sorted(slices):
+        emissions = slices[number]
+        weight = min(SLICE_WEIGHT_MAX, INDEPENDENCE * len(emissions)) / len(emissions)
+        whole = tuple([weight * sum(column) for column in zip(*emissions, strict=True)])
+        assert len(whole) == len(emissions[0])
+        found.append(Observation(number * SLICE_US, whole))
+    return found
+
+
+@cache
+def emission_of(side: int, step: int, steady: int) -> Emission:
+    """How likely one read is in each stage; `step` above LEVEL_HIGH means no signal was told."""
+    signal = None if step > LEVEL_HIGH else (step + 0.5) * LEVEL_STEP_CDB / 100
+    near_outer = OWN_SIDE if side < 0 else OTHER_SIDE
+    near_inner = OWN_SIDE if side > 0 else OTHER_SIDE
+    wait_outer = WAIT_OWN if side < 0 else WAIT_OTHER
+    wait_inner = WAIT_OWN if side > 0 else WAIT_OTHER
+    if side == 0:
+        near_outer = near_inner = wait_outer = wait_inner = EITHER_SIDE
+    resting = (0.0, REST_STEADY, REST_UNSTEADY)[steady]
+    moving = (0.0, MOVED_STEADY, MOVED_UNSTEADY)[steady]
+    return (
+        wait_outer + resting + _signal(signal, WAIT_DB, WAIT_SPREAD_DB),
+        near_outer + moving + _signal(signal, NEAR_OTHER_DB if side > 0 else NEAR_DB),
+        EITHER_SIDE + moving + _signal(signal, MIDDLE_DB if side else PLANE_DB),
+        near_inner + moving + _signal(signal, NEAR_OTHER_DB if side < 0 else NEAR_DB),
+        wait_inner + resting + _signal(signal, WAIT_DB, WAIT_SPREAD_DB),
+    )
+
+
+def _steady(
+    before: dict[int, tuple[int, int]], place: Place, at_us: int, rssi_cdbm: int | None
+) -> int:
+    """Whether an antenna heard a tag as loud again: 1, as never before 0, or otherwise -1."""
+    if rssi_cdbm is None:
+        return 0
+    key = id(place)
+    known = before.get(key)
+    before[key] = (at_us, rssi_cdbm)
+    if known is None or at_us - known[0] > STEADY_US:
+        return 0
+    return 1 if abs(rssi_cdbm - known[1]) <= STEADY_CDB else -1
+
+
+def score(observations: Sequence[Observation], track: Track, *, waiting: bool) -> float:
+    """The best explanation that a track has for the reads. There is at least one."""
+    stages = track.stages
+    costs = _costs(stages, min(len(observations), SLICES_COUNTED))
+    best = _begin(observations[0], stages, costs, waiting=waiting)
+    at_us = observations[0].at_us
+    span = range(len(stages) - 1, -1, -1)
+    for seen_us, emission in observations[1:]:
+        dwell, wait = _dwell(seen_us - at_us)
+        at_us = seen_us
+        for index in span:
+            stage = stages[index]
+            found = best[index] - (wait if stage in RESTING else dwell)
+            if index:
+                cost = costs.enter[index]
+                found = max(found, best[index - 1] + cost)
+                if index > 1:
+                    found = max(found, best[index - 2] + cost + costs.skip[index - 1])
+            best[index] = found + emission[stage]
+    return max(found + end for found, end in zip(best, costs.end, strict=True))
+
+
+def explain(observations: Sequence[Observation], track: Track, *, waiting: bool) -> list[int]:
+    """As `score`, but tells in which position of the track each slice was read."""
+    stages = track.stages
+    costs = _costs(stages, min(len(observations), SLICES_COUNTED))
+    best = _begin(observations[0], stages, costs, waiting=waiting)
+    at_us = observations[0].at_us
+    steps: list[list[int]] = []
+    for seen_us, emission in observations[1:]:
+        dwell, wait = _dwell(seen_us - at_us)
+        at_us = seen_us
+        came = [0] * len(stages)
+        for index in range(len(stages) - 1, -1, -1):
+            stage = stages[index]
+            found = best[index] - (wait if stage in RESTING else dwell)
+            skip = costs.skip[index - 1]
+            for back, cost in ((1, costs.enter[index]), (2, costs.enter[index] + skip)):
+                if index >= back and best[index - back] + cost > found:
+                    found = best[index - back] + cost
+                    came[index] = back
+            best[index] = found + emission[stage]
+        steps.append(came)
+    ends = [found + end for found, end in zip(best, costs.end, strict=True)]
+    index = ends.index(max(ends))
+    path = [index]
+    for came in reversed(steps):
+        index -= came[index]
+        path.append(index)
+    path.reverse()
+    return path
+
+
+class Costs(NamedTuple):
+    """What it costs to be in or pass by each position of a track."""
+
+    start: tuple[float, ...]
+    """To begin there: what comes before was not read."""
+    enter: tuple[float, ...]
+    skip: tuple[float, ...]
+    """To go past it without a read."""
+    end: tuple[float, ...]
+    """To end there: what comes after was not read."""
+
+
+@cache
+def _costs(stages: tuple[int, ...], slices: int) -> Costs:
+    count = len(stages)
+    if count == STAYING:
+        return Costs(*[(0.0,) * count] * 4)
+    unseen = max(UNSEEN_MIN, UNSEEN + UNSEEN_SLICE * slices)
+    skip = [unseen if stage in (NEAR_OUTER, NEAR_INNER) else UNSEEN for stage in stages]
+    skip[0] = skip[-1] = 0.0  # Waiting is not expected.
+    return Costs(
+        start=tuple(sum(skip[:index]) for index in range(count)),
+        enter=tuple(WAITING if index == count - 1 else 0.0 for index in range(count)),
+        skip=tuple(skip),
+        end=tuple(sum(skip[index + 1 :]) for index in range(count)),
+    )
+
+
+def _begin(
+    first: Observation, stages: tuple[int, ...], costs: Costs, *, waiting: bool
+) -> list[float]:
+    """Where the first slice may have been read."""
+    found = [
+        cost + first.emission[stage] for cost, stage in zip(costs.start, stages, strict=True)
+    ]
+    if len(stages) == STAYING:
+        return found
+    if waiting:
+        return [found[0], *(one + FRESH for one in found[1:])]
+    return [found[0] + WAITING, *found[1:]]
+
+
+def _dwell(gap_us: int) -> tuple[float, float]:
+    gap_s = gap_us / 1_000_000
+    return min(gap_s * DWELL_PER_S, DWELL_MAX), gap_s * WAIT_PER_S
+
+
+def _signal(signal_db: float | None, mean_db: float, spread_db: float = SPREAD_DB) -> float:
+    if signal_db is None:
+        return 0.0
+    beside = (signal_db - mean_db) / spread_db
+    return max(SIGNAL_FLOOR, -beside * beside / 2)

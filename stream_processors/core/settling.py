@@ -1,0 +1,507 @@
+"""When windows end: sightings are told, visits are judged, silence departs.
+
+Called at ticks, when gateway time has come far enough; and at a sure read in a zone, which settles
+what was still open at the gates beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from contracts.events import Direction, LocationEvent, LocationKind
+from stream_processors.core.agenda import Clock
+from stream_processors.core.dedup import Told, tally_samples, tell, tell_stay
+from stream_processors.core.entries import (
+    closed_entry,
+    digest_of,
+    location_entry,
+    location_id,
+    opened_entry,
+)
+from stream_processors.core.gate import (
+    SURE,
+    Context,
+    Judgement,
+    Passage,
+    Weighed,
+    judge,
+    votes_of,
+    weigh,
+)
+from stream_processors.core.gate_track import MOVERS
+from stream_processors.core.state import PINNED_US, State
+from stream_processors.core.triggers import Passed, came_back_closed, on_passage
+from stream_processors.core.windows import SAMPLES_MAX, Due, Record, Stay, Trail, Visit
+from stream_processors.core.zones import Verdict
+
+LINGERED_US = 300_000_000
+"""Who waited beside a gate within this is taken to wait there still."""
+RECENT_US = 60_000_000
+"""A passage this recent still tells cross-talk at another gate from a passage there."""
+CROSSTALK_US = 6_000_000
+"""Nobody passes two gates within this."""
+CROSSTALK_CDB = 300
+"""Heard louder than this elsewhere, the other gate is meant."""
+EYES_REACH_US = 2_000_000
+"""Beams are broken this much before the first or after the last read, at most."""
+TAIL_US = 8_000_000
+"""Of a visit that does not end, this much is kept open: a passage may have just begun."""
+
+
+class Waited(NamedTuple):
+    """How long a decision waited on purpose, for the latency figure."""
+
+    received_us: int
+    window_us: int
+
+
+def close_stay(state: State, stay: Stay) -> None:
+    """A stay is due: by silence it ends, by length it is told and goes on."""
+    clock = stay.clock
+    silent = stay.closed or stay.last_us + stay.gap_us <= clock.now_us
+    if stay.tallies:
+        told = tell_stay(stay, incomplete=clock.incomplete)
+        entry = None
+        if stay.late and not stay.location.line:
+            entry = _late_arrival(state, stay, told)
+        state.out.evidence.append(told.evidence(entry))
+    if silent:
+        state.end(stay)
+        state.forget_if_idle(stay.record)
+    else:
+        state.touch(stay)
+        clock.windows.put(stay, stay.due_us())
+
+
+def _late_arrival(state: State, stay: Stay, told: Told) -> str | None:
+    """Reads older than what is known: told at their own time, the present place stays."""
+    good, _ = stay.heard()
+    if good < stay.location.parameters.reads_min:
+        return None
+    verdict = Verdict(LocationKind.ARRIVED, 0.5, "reads")
+    waited = Waited(stay.received_us, stay.gap_us)
+    return tell_zone(state, stay, told, verdict, stay.last_us, waited, late=True)
+
+
+def tell_zone(
+    state: State,
+    stay: Stay,
+    told: Told,
+    verdict: Verdict,
+    at_us: int,
+    waited: Waited,
+    *,
+    late: bool = False,
+) -> str:
+    """Enter a location event in a zone; its entry's id."""
+    record = stay.record
+    event = LocationEvent(
+        kind=verdict.kind,
+        identity=record.identity,
+        location=stay.location.id,
+        previous=None if late else record.zone,
+        at_us=at_us,
+        first_us=told.first_us,
+        last_us=told.last_us,
+        confidence=verdict.confidence,
+        basis=verdict.basis,
+        late=late,
+        incomplete=stay.clock.incomplete,
+        device=told.device,
+        sightings=(told.id,),
+        evidence_digest=told.digest,
+    )
+    entry = location_id(event.kind, event.identity, event.location, None, at_us, (told,))
+    state.out.entries.append(
+        location_entry(entry, event, received_us=waited.received_us, window_us=waited.window_us)
+    )
+    return entry
+
+
+def settle_visits(state: State, visits: Sequence[Visit]) -> None:
+    """Visits that are due: they tell their company what they may be, and are judged in the end."""
+    ready: list[Visit] = []
+    for visit in visits:
+        _vote(state, visit)
+        if visit.due_us() <= visit.clock.now_us:
+            ready.append(visit)
+        else:
+            visit.clock.windows.put(visit, visit.due_us())
+    for visit in ready:
+        judgement = _judge(state, visit)
+        if judgement.sure or visit.held_us or not _may_wait(visit):
+            _settle(state, visit, judgement)
+            continue
+        visit.held_us = visit.last_us + 2 * visit.location.parameters.silence_us
+        state.touch(visit)
+        visit.clock.windows.put(visit, visit.held_us)
+
+
+def _vote(state: State, visit: Visit) -> Weighed:
+    """Weigh a visit's reads, once for as many as there are, and tell its company."""
+    count = len(visit.samples)
+    if visit.voted == count:
+        if visit.weighed is None:
+            visit.weighed = weigh(visit.samples, visit.level_cdbm, waiting=visit.waiting)
+        assert isinstance(visit.weighed, Weighed)
+        return visit.weighed
+    gate = state.gate_of(visit.location)
+    if visit.voted:
+        gate.vote(visit.voted_us, visit.votes, -1)
+    visit.level_cdbm = gate.level_cdbm
+    visit.waiting = visit.resumed or _lingers(visit.record.trail, visit)
+    weighed = visit.weighed = weigh(visit.samples, visit.level_cdbm, waiting=visit.waiting)
+    visit.voted = count
+    visit.voted_us = weighed.at_us
+    visit.votes = (0,) * MOVERS if visit.late or visit.waiting else votes_of(weighed)
+    gate.vote(visit.voted_us, visit.votes)
+    state.touch(visit)
+    return weighed
+
+
+def settle_beside(state: State, record: Record, zone: str) -> None:
+    """A sure read in a zone settles visits at its gates: nobody waits for their silence."""
+    for window in record.windows:
+        if not isinstance(window, Visit) or window.late:
+            continue
+        if zone not in (window.location.inner, window.location.outer):
+            continue
+        window.after = zone
+        _vote(state, window)
+        judgement = _judge(state, window)
+        if judgement.passages and judgement.sure:
+            _settle(state, window, judgement)
+        else:
+            state.touch(window)
+
+
+def _may_wait(visit: Visit) -> bool:
+    """Whether silence, not length, has it judged, by gateways that still speak."""
+    return not visit.closed and len(visit.samples) < SAMPLES_MAX and not visit.clock.incomplete
+
+
+def _judge(state: State, visit: Visit) -> Judgement:
+    """Judge a visit by its reads and by all that is known besides."""
+    weighed = _vote(state, visit)
+    location = visit.location
+    gate = state.gate_of(location)
+    eyes = None
+    if location.has_eyes:
+        eyes = gate.crossings(visit.first_us - EYES_REACH_US, visit.last_us + EYES_REACH_US)
+    context = Context(
+        before=0 if visit.late else _half(visit, visit.record.zone),
+        after=_half(visit, visit.after or None),
+        elsewhere=_elsewhere(visit),
+        company=gate.company_at(weighed.at_us, visit.votes),
+        eyes=eyes,
+    )
+    return judge(weighed, context)
+
+
+def _half(visit: Visit, zone: str | None) -> int:
+    if zone is None or visit.location.inner == visit.location.outer:
+        return 0
+    return int(zone == visit.location.inner) - int(zone == visit.location.outer)
+
+
+def _lingers(trail: Trail | None, visit: Visit) -> bool:
+    return (
+        trail is not None
+        and trail.gate == visit.location.id
+        and trail.lingered_us > 0
+        and abs(visit.first_us - trail.lingered_us) <= LINGERED_US
+    )
+
+
+def _elsewhere(visit: Visit) -> bool:
+    """Whether another gate hears, or just heard, this identity louder at the same time."""
+    peak = _peak(visit)
+    for other in visit.record.windows:
+        if not isinstance(other, Visit) or other.location is visit.location:
+            continue
+        apart_us = max(other.first_us - visit.last_us, visit.first_us - other.last_us)
+        if apart_us > CROSSTALK_US:
+            continue
+        louder = _peak(other) - peak
+        if louder >= CROSSTALK_CDB or (
+            louder > -CROSSTALK_CDB and len(other.samples) > 2 * len(visit.samples)
+        ):
+            return True
+    trail = visit.record.trail
+    return (
+        trail is not None
+        and trail.passed_us > 0
+        and trail.gate != visit.location.id
+        and visit.first_us - CROSSTALK_US <= trail.passed_us <= visit.last_us + CROSSTALK_US
+        and trail.peak_cdbm >= peak
+    )
+
+
+def _peak(visit: Visit) -> int:
+    return max((one[3] for one in visit.samples if one[3] is not None), default=-10_000)
+
+
+def _settle(state: State, visit: Visit, judgement: Judgement) -> None:
+    """Tell what a visit was, and end it; what goes on is kept open in part."""
+    clock = visit.clock
+    silence_us = visit.location.parameters.silence_us
+    lasts = not visit.closed and not visit.held_us and clock.now_us < visit.last_us + silence_us
+    if lasts and visit.after:
+        lasts = False
+    passages = judgement.passages if judgement.sure or not lasts else ()
+    if passages:
+        for passage in passages:
+            _tell_passage(state, visit, passage, judgement)
+        assert sum(len(passage.samples) for passage in passages) == len(visit.samples)
+        _end_visit(state, visit)
+        return
+    kept = [one for one in visit.samples if lasts and one[0] >= visit.last_us - TAIL_US]
+    ended = [one for one in visit.samples if not lasts or one[0] < visit.last_us - TAIL_US]
+    if not ended:
+        kept, ended = [], kept
+    told = tell(
+        visit.record.identity,
+        visit.location.id,
+        tally_samples(ended),
+        visit.tags,
+        incomplete=clock.incomplete,
+    )
+    state.out.evidence.append(told.evidence(None))
+    if not visit.late:
+        _note_lingering(state, visit, told.last_us)
+    if not kept:
+        _end_visit(state, visit)
+        return
+    visit.samples = kept
+    visit.first_us = min(one[1] for one in kept)
+    visit.resumed = True
+    visit.told = len(kept) + 1  # What the memory holds of it is void.
+    visit.voted, visit.votes = 0, ()
+    state.touch(visit)
+    clock.windows.put(visit, visit.due_us())
+
+
+def _end_visit(state: State, visit: Visit) -> None:
+    state.end(visit)
+    state.forget_if_idle(visit.record)
+
+
+def _note_lingering(state: State, visit: Visit, last_us: int) -> None:
+    """It was here and did not pass: the next such reads are no surprise."""
+    trail = state.trail_of(visit.record, visit.clock)
+    if trail.gate == visit.location.id or not trail.passed_us:
+        trail.gate = visit.location.id
+        trail.lingered_us = last_us
+    trail.closes_us = max(trail.closes_us, last_us + LINGERED_US)
+
+
+def _tell_passage(state: State, visit: Visit, passage: Passage, judgement: Judgement) -> None:
+    """Enter one passage, and what it means for the loads."""
+    record, location, clock = visit.record, visit.location, visit.clock
+    peak = judgement.peak_cdbm
+    if passage.basis == "antenna_order" and passage.confidence >= SURE and peak is not None:
+        state.gate_of(location).heard(peak)
+    told = tell(
+        record.identity,
+        location.id,
+        tally_samples(passage.samples),
+        visit.tags,
+        incomplete=clock.incomplete,
+    )
+    silence_us = (visit.held_us or visit.last_us + location.parameters.silence_us) - visit.received_us
+    state.out.evidence.append(
+        told.evidence(
+            enter_passage(
+                state,
+                record,
+                Crossing(
+                    location=location.id,
+                    inner=location.inner,
+                    outer=location.outer,
+                    direction=passage.direction,
+                    at_us=passage.at_us,
+                    confidence=passage.confidence,
+                    basis=passage.basis,
+                    late=visit.late,
+                    peak_cdbm=peak or 0,
+                ),
+                told,
+                clock,
+                Waited(visit.received_us, 0 if visit.after else max(0, silence_us)),
+            )
+        )
+    )
+
+
+class Crossing(NamedTuple):
+    """A passage that is decided."""
+
+    location: str
+    inner: str
+    outer: str
+    direction: Direction
+    at_us: int
+    confidence: float
+    basis: str
+    late: bool
+    peak_cdbm: int = 0
+
+
+def enter_passage(
+    state: State, record: Record, crossing: Crossing, told: Told, clock: Clock[Due], waited: Waited
+) -> str:
+    """Enter a passage; its entry's id."""
+    moves = crossing.direction in (Direction.IN, Direction.OUT)
+    late = crossing.late or crossing.at_us < record.since_us
+    entry = location_id(
+        LocationKind.PASSED,
+        record.identity,
+        crossing.location,
+        crossing.direction,
+        crossing.at_us,
+        (told,),
+    )
+    trail = state.trail_of(record, clock)
+    load = None
+    opened = closed = ()
+    if moves:
+        passed = Passed(
+            gate=crossing.location,
+            direction=crossing.direction,
+            at_us=crossing.at_us,
+            late=late,
+            found_us=clock.now_us if not clock.incomplete else waited.received_us,
+            evidence=(entry, told.id),
+        )
+        load, opened, closed = on_passage(state.reference, record, trail, passed)
+    event = LocationEvent(
+        kind=LocationKind.PASSED,
+        identity=record.identity,
+        location=crossing.location,
+        previous=None if late else record.zone,
+        direction=crossing.direction,
+        at_us=crossing.at_us,
+        first_us=told.first_us,
+        last_us=told.last_us,
+        confidence=crossing.confidence,
+        basis=crossing.basis,
+        late=late,
+        incomplete=clock.incomplete,
+        device=told.device,
+        sightings=(told.id,),
+        evidence_digest=digest_of((told,)),
+        load=load,
+    )
+    timing = {"received_us": waited.received_us, "window_us": waited.window_us}
+    entries = state.out.entries
+    entries.append(location_entry(entry, event, **timing))
+    entries += [opened_entry(one, **timing) for one in opened]
+    entries += [
+        closed_entry(one, identity=record.identity, location=crossing.location, **timing)
+        for one in closed
+    ]
+    if not late:
+        _move(state, record, trail, crossing)
+    return entry
+
+
+def _move(state: State, record: Record, trail: Trail, crossing: Crossing) -> None:
+    """Where an identity is after a passage."""
+    record.since_us = crossing.at_us
+    if crossing.direction in (Direction.IN, Direction.OUT):
+        record.zone = crossing.inner if crossing.direction is Direction.IN else crossing.outer
+        trail.gate = crossing.location
+        trail.direction = crossing.direction
+        trail.passed_us = crossing.at_us
+        trail.peak_cdbm = crossing.peak_cdbm
+        trail.lingered_us = 0
+        trail.pinned = False
+        trail.closes_us = max(trail.closes_us, crossing.at_us + RECENT_US)
+        for window in record.windows:
+            if isinstance(window, Stay):
+                window.forget()
+                state.touch(window)
+        state.watch(record)
+    else:
+        # The ledger's newest event then does not tell where it is: the trail must.
+        trail.pinned = True
+
+
+def close_trail(state: State, trail: Trail, clock: Clock[Due]) -> None:
+    """A trail is due."""
+    if trail.record.trail is not trail:
+        return
+    if trail.pinned:
+        clock.trails.put(trail, PINNED_US)
+    elif trail.closes_us > clock.strict_us:
+        clock.trails.put(trail, trail.closes_us)
+    else:
+        state.end_trail(trail)
+
+
+def came_back_inside(
+    state: State, record: Record, at_us: int, entry: str, location: str, waited: Waited
+) -> None:
+    """A sure read inside takes back a passage out: what was open because of it is closed."""
+    trail = record.trail
+    if trail is None:
+        return
+    trail.pinned = False
+    state.dirty_trails[record.identity] = trail
+    here = state.reference.locations.get(location)
+    if trail.direction != Direction.OUT or here is None or here.outside:
+        return
+    for one in came_back_closed(trail, Direction.IN, at_us, (entry,)):
+        state.out.entries.append(
+            closed_entry(
+                one,
+                identity=record.identity,
+                location=location,
+                received_us=waited.received_us,
+                window_us=waited.window_us,
+            )
+        )
+    trail.load = ""
+    trail.direction = ""
+
+
+def depart(state: State, record: Record, clock: Clock[Due]) -> None:
+    """A resting identity's silence may have become too long."""
+    record.watched = False
+    zone = record.zone
+    if state.records.get(record.identity) is not record:
+        return
+    location = state.reference.locations.get(zone) if zone is not None else None
+    if location is None or not location.parameters.continuous:
+        return
+    own = state.clock_of(location, "")
+    if own is not clock:
+        record.watched = True
+        own.departures.put(record, own.listened_us + location.parameters.departure_us)
+        return
+    due_us = record.heard_us + location.parameters.departure_us
+    if due_us > clock.listened_us:
+        record.watched = True
+        clock.departures.put(record, due_us)
+        return
+    at_us = clock.strict_us
+    event = LocationEvent(
+        kind=LocationKind.DEPARTED,
+        identity=record.identity,
+        location=location.id,
+        previous=location.id,
+        at_us=at_us,
+        first_us=at_us,
+        last_us=at_us,
+        confidence=0.9,
+        basis="continuous",
+    )
+    entry = location_id(event.kind, event.identity, event.location, None, at_us, ())
+    state.out.entries.append(
+        location_entry(
+            entry, event, received_us=None, window_us=location.parameters.departure_us
+        )
+    )
+    record.zone = None
+    record.since_us = at_us

@@ -1,0 +1,81 @@
+"""Location in zones: when reads at a zone move an identity there.
+
+One stray read never does. Signals count only while they are fresh, all antennas of a zone pool
+theirs, and a home that is still heard is left only for a zone that is heard louder. A home that
+was left through a gate, or has fallen silent, yields to reads that are many or strong enough.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from contracts.events import LocationKind
+from stream_processors.core.windows import Record, Stay
+
+FADE_CDB = 4_000
+"""A home's claim fades by 40 dB over the zone's `memory_us` of silence ..."""
+FADE_CDB_MAX = 2_000
+"""... but never by more than 20 dB: silence alone is no reason to believe faint reads."""
+STRENGTH_CDB = 1_000
+"""A read this far above the zone's signal floor counts for one, a fainter one for less."""
+STRENGTH_MAX = 2.0
+"""No read counts for more than two."""
+PERSISTENT = 5
+"""So many times `reads_min` are sure however they compare with a silent home."""
+SILENT_SHARE = 4
+"""Without signals to compare, a home must be silent for this part of `memory_us`."""
+
+
+class Verdict(NamedTuple):
+    """The identity is here now."""
+
+    kind: LocationKind
+    confidence: float
+    basis: str
+
+
+def decide(record: Record, stay: Stay, at_us: int) -> Verdict | None:
+    """Whether a read at a zone just now, already merged, makes this zone the identity's place."""
+    parameters = stay.location.parameters
+    good, mean = stay.heard()
+    if good < parameters.reads_min or at_us <= record.since_us or stay.late:
+        return None
+    if record.zone is None:
+        return Verdict(LocationKind.ARRIVED, _confidence(good), "reads")
+    home = _home(record)
+    many = good >= PERSISTENT * parameters.reads_min
+    if home is None or at_us - home.last_us >= parameters.memory_us or not home.heard()[0]:
+        strength = float(good)
+        if mean is not None:
+            strength = good * min(
+                STRENGTH_MAX, (mean - parameters.rssi_min_cdbm) / STRENGTH_CDB
+            )
+        fresh = at_us - record.since_us < parameters.memory_us
+        if many or (not fresh and strength >= parameters.reads_min):
+            return Verdict(LocationKind.MOVED, _confidence(good), "reads")
+        return None
+    silent_us = max(0, at_us - home.last_us)
+    home_good, home_mean = home.heard()
+    if mean is None or home_mean is None:
+        if good > 2 * home_good and silent_us * SILENT_SHARE >= parameters.memory_us:
+            return Verdict(LocationKind.MOVED, _confidence(good), "reads")
+        return None
+    faded = min(FADE_CDB_MAX, FADE_CDB * silent_us // max(1, parameters.memory_us))
+    if mean >= home_mean - faded + parameters.stronger_cdbm:
+        return Verdict(LocationKind.MOVED, _confidence(good), "signal")
+    if many and silent_us * 2 >= parameters.memory_us:
+        return Verdict(LocationKind.MOVED, _confidence(good), "reads")
+    return None
+
+
+def _home(record: Record) -> Stay | None:
+    """The open sighting at the place where the identity is known to be."""
+    for window in record.windows:
+        if isinstance(window, Stay) and window.location.id == record.zone and not window.late:
+            return window
+    return None
+
+
+def _confidence(good: int) -> float:
+    """One read in three strays, at the worst: several in a row hardly do."""
+    return round(1 - float(3.0 ** -min(good, 8)), 3)

@@ -1,0 +1,1 @@
+"""The rims: MQTT, Kafka, Postgres and Faust. They move bytes and wait; they decide nothing."""

@@ -1,0 +1,207 @@
+"""The site file: a right one becomes a map, a wrong one tells every mistake with its place."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.places import AntennaPlace, Geometry, Side, SignalPlace
+from contracts.site import SiteFile, read_site, site_map
+from contracts.site_mistakes import Mistake
+
+GOOD = """
+site = "demo"
+[[zones]]
+id = "stage"
+name = "Staging"
+warehouse = "main"
+[zones.parameters]
+silence_s = 2.5
+rssi_min_dbm = -70
+stronger_db = 4.5
+[[zones]]
+id = "yard-1"
+outside = true
+[[zones]]
+id = "packing"
+[[gates]]
+id = "door-1"
+inner = "stage"
+outer = "yard-1"
+light = "dock/door-1/1"
+[gates.parameters]
+reads_min = 3
+[[gates]]
+id = "conveyor"
+inner = "stage"
+outer = "packing"
+geometry = "line"
+direction = "in"
+[[gateways]]
+id = "dock"
+[[devices]]
+id = "door-1"
+gateway = "dock"
+kind = "llrp"
+host = "127.0.0.1"
+port = 5084
+[devices.llrp]
+session = 2
+power_dbm = 27.5
+[[devices.antennas]]
+number = 1
+location = "door-1"
+side = "outer"
+[[devices.antennas]]
+number = 2
+location = "door-1"
+side = "inner"
+[[devices.inputs]]
+port = 1
+gate = "door-1"
+side = "outer"
+[[devices]]
+id = "belt"
+gateway = "dock"
+kind = "scanner"
+host = "127.0.0.1"
+port = 5090
+location = "conveyor"
+"""
+
+
+def site_of(text: str) -> SiteFile:
+    site_file = read_site(text)
+    assert isinstance(site_file, SiteFile), [mistake.text() for mistake in site_file]
+    return site_file
+
+
+def mistakes_in(text: str) -> list[Mistake]:
+    found = read_site(text)
+    assert isinstance(found, list)
+    return found
+
+
+def test_a_good_file_becomes_a_map_in_units_of_the_wire() -> None:
+    places = site_map(site_of(GOOD))
+    assert places.site == "demo"
+    stage = places.zones[0]
+    assert (stage.id, stage.name, stage.warehouse, stage.outside) == (
+        "stage",
+        "Staging",
+        "main",
+        False,
+    )
+    assert stage.parameters.silence_us == 2_500_000
+    assert stage.parameters.rssi_min_cdbm == -7_000
+    assert stage.parameters.stronger_cdbm == 450
+    assert stage.parameters.memory_us == 10_000_000
+    assert places.zones[1].outside
+    door, belt = places.gates
+    assert (door.geometry, door.light, door.parameters.reads_min) == (
+        Geometry.ROWS,
+        "dock/door-1/1",
+        3,
+    )
+    assert (belt.geometry, belt.direction) == (Geometry.LINE, "in")
+    assert places.antennas == (
+        AntennaPlace(device="door-1", antenna=1, location="door-1", side=Side.OUTER),
+        AntennaPlace(device="door-1", antenna=2, location="door-1", side=Side.INNER),
+        AntennaPlace(device="belt", antenna=0, location="conveyor", side=Side.BOTH),
+    )
+    assert places.signals == (SignalPlace(device="door-1", port=1, gate="door-1", side=Side.OUTER),)
+    assert places.gateways == {"door-1": "dock", "belt": "dock"}
+
+
+BAD_LINES = [
+    # What is written in GOOD, what stands there instead, the field, and what the mistake says.
+    ("silence_s = 2.5", "silense_s = 2.5", "zones[0].parameters.silense_s", "'silence_s'"),
+    ("rssi_min_dbm = -70", "rssi_min_dbm = -700", "zones[0].parameters.rssi_min_dbm", "-200"),
+    ("silence_s = 2.5", "silence_s = -1", "zones[0].parameters.silence_s", "0"),
+    ("silence_s = 2.5", "silence_s = inf", "zones[0].parameters.silence_s", "finite|less"),
+    ("outside = true", 'outside = "yes"', "zones[1].outside", "'yes'"),
+    ('inner = "stage"', 'inner = "stgae"', "gates[0].inner", "'stage'"),
+    ('light = "dock/door-1/1"', 'light = "door-1"', "gates[0].light", "gateway/device/output"),
+    ('light = "dock/door-1/1"', 'light = "dock/dor-1/1"', "gates[0].light", "'dock/door-1'"),
+    ('direction = "in"', 'direction = "up"', "gates[1].direction", "'in' or 'out'"),
+    ('geometry = "line"\ndirection = "in"', 'geometry = "line"', "gates[1].direction", "missing"),
+    ('geometry = "line"', 'geometry = "rows"', "gates[1].direction", "only a gate"),
+    ('gateway = "dock"', 'gateway = "dokc"', "devices[0].gateway", "'dock'"),
+    ('kind = "llrp"', 'kind = "lrp"', "devices[0].kind", "'llrp' or 'scanner'"),
+    ("port = 5084", "port = 99999", "devices[0].port", "65535"),
+    ("port = 5084", 'port = "5084"', "devices[0].port", "'5084'"),
+    ("port = 5090", "port = 5084", "devices[1].port", "devices[0]"),
+    ("session = 2", "session = 4", "devices[0].llrp.session", "3"),
+    ("number = 2", "number = 1", "devices[0].antennas[1].number", "devices[0].antennas[0]"),
+    ("number = 2", "number = 0", "devices[0].antennas[1].number", "1"),
+    ('gate = "door-1"', 'gate = "stage"', "devices[0].inputs[0].gate", "conveyor, door-1"),
+    ('id = "belt"', 'id = "door-1"', "devices[1].id", "devices[0]"),
+    ('id = "packing"', 'id = "door-1"', "gates[0].id", "zones[2]"),
+    ('id = "belt"', 'id = "a/b"', "devices[1].id", "letters"),
+    ('location = "conveyor"', 'location = "belt"', "devices[1].location", "conveyor"),
+    ('location = "conveyor"', "", "devices[1].location", "missing"),
+    ('host = "127.0.0.1"', "", "devices[0].host", "missing"),
+    ('site = "demo"', 'site = "a b"', "site", "letters"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "path", "says"), BAD_LINES)
+def test_a_mistake_names_its_field_and_what_is_allowed(
+    right: str, wrong: str, path: str, says: str
+) -> None:
+    assert right in GOOD
+    found = [
+        mistake for mistake in mistakes_in(GOOD.replace(right, wrong, 1)) if mistake.path == path
+    ]
+    assert found
+    assert any(part in found[0].problem for part in says.split("|"))
+    assert found[0].line is not None
+
+
+def test_all_mistakes_come_at_once_and_in_order() -> None:
+    text = (
+        GOOD.replace("session = 2", "session = 9")
+        .replace('inner = "stage"', 'inner = "nowhere"', 1)
+        .replace("port = 5090", "prot = 5090")
+    )
+    found = mistakes_in(text)
+    assert [mistake.path for mistake in found] == [
+        "gates[0].inner",
+        "devices[0].llrp.session",
+        "devices[1].port",
+        "devices[1].prot",
+    ]
+    lines = text.splitlines()
+    assert "nowhere" in lines[(found[0].line or 0) - 1]
+    assert "session = 9" in lines[(found[1].line or 0) - 1]
+    assert "prot" in lines[(found[3].line or 0) - 1]
+    assert found[0].text().startswith(f"line {found[0].line}: gates[0].inner: 'nowhere' is no zone")
+
+
+def test_what_is_no_toml_names_its_line() -> None:
+    [mistake] = mistakes_in('site = "demo"\nzones = ?\n')
+    assert mistake.line is not None
+    assert "not TOML" in mistake.text()
+
+
+def test_an_empty_file_says_what_is_missing() -> None:
+    assert {mistake.path for mistake in mistakes_in("")} == {"site", "gateways"}
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_site_or_mistakes(text: str) -> None:
+    assert isinstance(read_site(text), SiteFile | list)
+
+
+@given(st.integers(0, len(GOOD) - 1), st.text(max_size=6))
+def test_a_good_file_spoiled_anywhere_is_a_site_or_mistakes(place: int, text: str) -> None:
+    found = read_site(GOOD[:place] + text + GOOD[place + 1 :])
+    assert isinstance(found, SiteFile) or found
