@@ -64,8 +64,12 @@ class KafkaEvents:
 
     def poll(self, seconds: float) -> list[EventRecord]:
         """What is there, waiting at most so long for the first."""
+        # One call for many would wait until it has many.
+        first = self._consumer.poll(seconds)
+        if first is None:
+            return []
         records: list[EventRecord] = []
-        for message in self._consumer.consume(RECORDS_MAX, seconds):
+        for message in [first, *self._consumer.consume(RECORDS_MAX - 1, 0.0)]:
             error = message.error()
             if error is not None:
                 self.broken = str(error)

@@ -60,6 +60,12 @@ _reference = msgspec.msgpack.Decoder(ReferenceChange)
 def run(settings: Settings, stop: threading.Event) -> None:
     """Be the site's sink until `stop` is set. Raises SinkError, LeaseLostError, psycopg.Error."""
     with connect(settings.postgres_url, ROLE) as connection:
+        # A sink that hangs within a transaction holds rows that others need: its successor gets
+        # them when its lease runs out.
+        connection.execute(
+            "select set_config('idle_in_transaction_session_timeout', %s, false)",
+            (f"{LEASE_S:g}s",),
+        )
         ledger = PostgresLedger(connection, settings.site)
         number = _wait_for_lease(ledger, stop)
         if number is None:

@@ -16,6 +16,7 @@ app = typer.Typer(
     help="From MQTT to the ledger's log, and from reads to what they mean.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 

@@ -184,9 +184,12 @@ class _Worker:
         try:
             await self._app.start()
             await self._app.wait_until_stopped()
+        except Exception as error:  # noqa: BLE001 - what it leaves behind is not to be trusted.
+            reason = f"{type(error).__name__}: {error}"
+            journal.exit_now(RESTART, "Faust cannot run: is Kafka there?", reason=reason)
         finally:
             poller.cancel()
-        # An app that stops by itself crashed: it says why in the log.
+        # An app that stops by itself crashed.
         journal.exit_now(RESTART, "Faust stopped", reason=str(self._app.crash_reason))
 
     def _stop(self, main: asyncio.Task[None]) -> None:

@@ -51,6 +51,7 @@ class AsciiScanner:
         self._settings = settings
         self._intake = intake
         self._watch = watch
+        self._newest_us = 0
         self._back_off = BackOff(settings.retry_s_max, dice)
 
     async def run(self) -> None:
@@ -113,10 +114,11 @@ class AsciiScanner:
         while (event := frames.next_event()) is not None:
             match event:
                 case Code(content):
-                    reads.append(self._read_of(content, received_us))
+                    reads.append(self._read_of(content, self._next_us(received_us)))
                 case NoRead(content):
                     self._watch.no_reads += 1
-                    rejects.append(reject(self._source, "no read", content, received_us))
+                    at_us = self._next_us(received_us)
+                    rejects.append(reject(self._source, "no read", content, at_us))
                 case Unusable(reason, content, length):
                     rejects.append(
                         Reject(
@@ -124,7 +126,7 @@ class AsciiScanner:
                             reason=reason,
                             raw=content,
                             raw_length=length,
-                            at_us=received_us,
+                            at_us=self._next_us(received_us),
                         )
                     )
                 case Alive():
@@ -133,6 +135,14 @@ class AsciiScanner:
             heard = Heard(reads=tuple(reads), rejects=tuple(rejects))
             self._watch.heard(reads=len(reads), rejects=len(rejects), received_us=received_us)
             await self._intake.put(heard, received_us=received_us)
+
+    def _next_us(self, received_us: int) -> int:
+        """The read's time, later than the one before.
+
+        A scanner tells no time, and two codes of one chunk that are equal are still two reads.
+        """
+        self._newest_us = max(received_us, self._newest_us + 1)
+        return self._newest_us
 
     def _read_of(self, content: bytes, received_us: int) -> Read:
         return Read(

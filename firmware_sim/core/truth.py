@@ -49,8 +49,9 @@ def passages_of(shift: Shift, start_us: int, until_us: int | None = None) -> lis
                 continue
             for carried in track.carried:
                 emitted = carried.counts[episode.place]
-                if not own and not emitted:
-                    continue  # Cross-talk that nobody heard did not happen.
+                unheard = carried.unheard[episode.place]
+                if not own and not emitted and not unheard:
+                    continue  # Cross-talk that no reader could hear did not happen.
                 found.append(
                     Passage(
                         identity=carried.tag.identity,
@@ -64,7 +65,7 @@ def passages_of(shift: Shift, start_us: int, until_us: int | None = None) -> lis
                         until_us=start_us + episode.until_us,
                         how=episode.how,
                         reads_emitted=emitted,
-                        not_heard=carried.unheard[episode.place],
+                        not_heard=unheard,
                     )
                 )
     found += [

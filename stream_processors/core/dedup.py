@@ -58,8 +58,13 @@ def tell(
     tags: Iterable[bytes],
     *,
     incomplete: bool = False,
+    part: int = 0,
 ) -> Told:
-    """Write one sighting down. There is at least one tally."""
+    """Write one sighting down. There is at least one tally.
+
+    `part` counts the sightings of one window: two that look the same (a code that a scanner told
+    twice at one time) are two.
+    """
     ordered = sorted(tallies, key=_first_sight)
     antennas = tuple([_detail(tally) for tally in ordered])
     first_us = antennas[0].first_us
@@ -76,7 +81,7 @@ def tell(
     )
     payload = canonical(sighting)
     return Told(
-        id=content_id("sighting", payload),
+        id=content_id("sighting", payload, part),
         identity=identity,
         location=location,
         first_us=first_us,
@@ -91,9 +96,15 @@ def tell(
 def tell_stay(stay: Stay, *, incomplete: bool = False) -> Told:
     """Write down what a stay has gathered and let it go on empty; its signal of late remains."""
     told = tell(
-        stay.record.identity, stay.location.id, stay.tallies, stay.tags, incomplete=incomplete
+        stay.record.identity,
+        stay.location.id,
+        stay.tallies,
+        stay.tags,
+        incomplete=incomplete,
+        part=stay.part,
     )
     stay.tallies = []
+    stay.part += 1
     return told
 
 

@@ -18,7 +18,6 @@ from contracts.events import Direction
 from stream_processors.core.gate_state import VOTE, EyeCrossing
 from stream_processors.core.gate_track import (
     MOVERS,
-    SLICE_US,
     TRACKS,
     TWICE,
     Observation,
@@ -26,6 +25,7 @@ from stream_processors.core.gate_track import (
     explain,
     observe,
     score,
+    slice_us,
 )
 from stream_processors.core.windows import Sample
 
@@ -42,8 +42,8 @@ NEXT_ZONE = log(50.0) / 2
 """A sure read on one side right after says more."""
 COMPANY_SHARE = 0.9
 """Nine of ten that pass a gate within a second of others do what these do."""
-COMPANY_DOUBT = 1.0
-"""What is expected before any vote counts as one visit."""
+ALONE = 0.5
+"""With less company than half a visit's, who rests beside a gate does so while nobody passes."""
 EYES = log(19.0) / 2
 """Beams are broken in order by what passes; one time of twenty it is somebody else's order."""
 EYES_WHOLE = -3.0
@@ -56,7 +56,11 @@ SHADOW = log(0.15)
 """One of seven tags is read through goods or metal: all its signals are lower."""
 SHADOW_CDB = 600
 """Peaks lower than the gate's usual one by this may be a shadow."""
-TWICE_US = 1_500_000
+RESTS_US = 8_000_000
+"""Nobody passes this slowly: who is read longer and does not pass, rests."""
+FAR_FIRST, FAR_LAST = 3, 5
+"""Positions on the far side in tracks that pass twice."""
+TWICE_US = 2_500_000
 """Through and back again takes at least this long."""
 IMPOSSIBLE = -1000.0
 ORDER_MARGIN = 1.0
@@ -88,7 +92,7 @@ class Context(NamedTuple):
     elsewhere: bool = False
     """Another gate hears it louder at the same time."""
     company: Sequence[int] = ()
-    """Votes of others for each track that moves, at the same time."""
+    """Sums of the votes of others at the same time, as `votes_of` has them."""
     eyes: Sequence[EyeCrossing] | None = None
     """What the photo-eyes saw near these reads; None where there are none."""
 
@@ -112,17 +116,20 @@ class Judgement(NamedTuple):
     """None where nothing moved."""
     peak_cdbm: int | None
     """Strongest signal."""
+    rests: bool
+    """It rests beside the gate, with nobody passing."""
 
 
 def weigh(samples: Sequence[Sample], level_cdbm: int, *, waiting: bool) -> Weighed:
     """How well each track explains a visit's reads. There is at least one read."""
     ordered = sorted(samples, key=_middle_us)
     peak_cdbm = max((one[3] for one in ordered if one[3] is not None), default=None)
-    observations = observe(ordered, level_cdbm)
+    length_us = slice_us(ordered)
+    observations = observe(ordered, level_cdbm, length_us)
     short = _middle_us(ordered[-1]) - _middle_us(ordered[0]) < TWICE_US
     shadowed = None
     if peak_cdbm is not None and peak_cdbm < level_cdbm - SHADOW_CDB:
-        shadowed = observe(ordered, peak_cdbm + SHADOW_CDB // 3)
+        shadowed = observe(ordered, peak_cdbm + SHADOW_CDB // 3, length_us)
     scores = []
     for index, track in enumerate(TRACKS):
         if index in TWICE and short:
@@ -136,11 +143,19 @@ def weigh(samples: Sequence[Sample], level_cdbm: int, *, waiting: bool) -> Weigh
 
 
 def votes_of(weighed: Weighed) -> tuple[int, ...]:
-    """What the reads alone say of each track that moves, for the visit's company."""
+    """What the reads alone say of each track that moves, for the visit's company.
+
+    A vote is the logarithm of how likely these reads are if the visit's company took that track:
+    then this one did too, but for those few that go their own ways. Last comes the visit's weight,
+    the share in which it moves at all: who waits beside the gate has no say.
+    """
     shares = _shares(
         [TEMPER * one + log(track.share) for one, track in zip(weighed.scores, TRACKS, strict=True)]
     )
-    return tuple([int(VOTE * share) for share in shares[:MOVERS]])
+    moves = sum(shares[:MOVERS])
+    alike = _shares([TEMPER * one for one in weighed.scores[:MOVERS]])
+    votes = [moves * log(COMPANY_SHARE * one + (1 - COMPANY_SHARE)) for one in alike]
+    return (*[int(VOTE * vote) for vote in votes], int(VOTE * moves))
 
 
 def judge(weighed: Weighed, context: Context) -> Judgement:
@@ -154,21 +169,30 @@ def judge(weighed: Weighed, context: Context) -> Judgement:
     share = max(shares)
     best = TRACKS[shares.index(share)]
     basis = _basis(best, weighed, context, company)
+    passages: tuple[Passage, ...]
     if best.crossings and share < ENOUGH:
         passing = sum(one for one, track in zip(shares, TRACKS, strict=True) if track.crossings)
         unknown = Passage(
             Direction.UNKNOWN, weighed.at_us, round(passing, 3), basis, weighed.samples
         )
-        return Judgement(False, (unknown,) if passing >= ENOUGH else (), weighed.peak_cdbm)
+        passages = (unknown,) if passing >= ENOUGH else ()
+        return Judgement(False, passages, weighed.peak_cdbm, rests=False)
     path = _by_sample(weighed, explain(weighed.observations, best, waiting=weighed.waiting))
     passages = _passages(best, weighed.samples, path, round(share, 3), basis)
-    return Judgement(share >= SURE, passages, weighed.peak_cdbm)
+    alone = not context.company or context.company[-1] < ALONE * VOTE
+    rests = not passages and (alone or _length_us(weighed) >= RESTS_US)
+    return Judgement(share >= SURE, passages, weighed.peak_cdbm, rests)
+
+
+def _length_us(weighed: Weighed) -> int:
+    return weighed.samples[-1][0] - weighed.samples[0][1]
 
 
 def _by_sample(weighed: Weighed, path: Sequence[int]) -> list[int]:
     """The position in a track of each read, from that of its slice."""
     of_slice = dict(zip([one.at_us for one in weighed.observations], path, strict=True))
-    return [of_slice[_middle_us(one) // SLICE_US * SLICE_US] for one in weighed.samples]
+    length_us = slice_us(weighed.samples)
+    return [of_slice[_middle_us(one) // length_us * length_us] for one in weighed.samples]
 
 
 def _passages(
@@ -209,7 +233,7 @@ def _turn(samples: Sequence[Sample], path: Sequence[int]) -> int:
     """Where a visit of two passages is cut: at the longest silence on the far side."""
     best, widest_us = 1, -1
     for index in range(1, len(samples)):
-        if path[index - 1] > 3 or path[index] < 3:  # noqa: PLR2004 - the far side's position.
+        if path[index - 1] > FAR_LAST or path[index] < FAR_FIRST:
             continue
         gap_us = _middle_us(samples[index]) - _middle_us(samples[index - 1])
         if gap_us > widest_us:
@@ -229,20 +253,23 @@ def _context(track: Track, context: Context, at_us: int) -> float:
 
 
 def _company(weighed: Weighed, context: Context) -> list[float]:
-    """The logarithmic share of each track, as the votes of others change it.
+    """The logarithmic share of each track, as company changes it.
 
-    Votes are added to what is expected of any visit. Who is known to wait beside the gate is not
-    expected to join those that pass.
+    Who is known to wait beside the gate is not expected to join those that pass.
     """
-    votes = [max(0, vote) / VOTE for vote in context.company] or [0.0] * MOVERS
-    whole = sum(votes)
+    *votes, weight = context.company or (0,) * (MOVERS + 1)
     if weighed.waiting:
-        votes, whole = [0.0] * MOVERS, 0.0
+        votes, weight = [0] * MOVERS, 0
+    moving = sum(track.share for track in TRACKS[:MOVERS])
+    group = _shares(
+        [vote / VOTE + log(track.share) for vote, track in zip(votes, TRACKS[:MOVERS], strict=True)]
+    )
     found = []
     for index, track in enumerate(TRACKS):
-        vote = votes[index] if index < MOVERS else 0.0
-        together = (COMPANY_DOUBT * track.share + vote) / (COMPANY_DOUBT + whole)
-        found.append(log(COMPANY_SHARE * together + (1 - COMPANY_SHARE) * track.share))
+        share = track.share / (1 + max(0, weight) / VOTE)
+        if index < MOVERS:
+            share = group[index] * (moving + (1 - moving) * (1 - 1 / (1 + max(0, weight) / VOTE)))
+        found.append(log(COMPANY_SHARE * share + (1 - COMPANY_SHARE) * track.share))
     return found
 
 

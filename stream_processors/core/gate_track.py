@@ -23,7 +23,7 @@ from typing import NamedTuple
 from stream_processors.core.reference import Place
 from stream_processors.core.windows import Sample
 
-WAIT_OUTER, NEAR_OUTER, MIDDLE, NEAR_INNER, WAIT_INNER = range(5)
+WAIT_OUTER, NEAR_OUTER, MIDDLE, NEAR_INNER, WAIT_INNER, AWAY_OUTER, AWAY_INNER = range(7)
 
 OWN_SIDE = log(0.93)
 """A tag near one side is read by that side's antennas: the others look away or are far."""
@@ -43,6 +43,9 @@ PLANE_DB = -8.0
 WAIT_DB = -19.0
 WAIT_SPREAD_DB = 10.0
 """Who rests may do so beside the gate or within it."""
+AWAY_DB = -27.0
+AWAY_SPREAD_DB = 6.0
+"""Beyond the far row, on the way to turning: faint, or not heard at all."""
 STEADY_CDB = 200
 """A tag at rest is heard equally loud again, within the reader's own noise."""
 STEADY_US = 1_000_000
@@ -58,6 +61,8 @@ SIGNAL_FLOOR = -3.0
 """No single read says more against a stage than this: dips of 15 dB happen anywhere."""
 SLICE_US = 250_000
 """Reads this close share their fading: they speak as one, if with more weight."""
+SLICES_MAX = 48
+"""A long visit is cut no finer than this: rest is not to speak louder than passing."""
 SLICE_WEIGHT_MAX = 2.0
 INDEPENDENCE = 0.7
 """Weight of each read of a slice until the most is reached."""
@@ -84,6 +89,10 @@ LEVEL_STEP_CDB = 200
 LEVEL_LOW = -20
 LEVEL_HIGH = 10
 
+AFTER_AWAY = 5
+"""In tracks that pass twice, the position after the turn far away ..."""
+AWAY_US = 1_000_000
+"""... which may be unheard, but then for this long."""
 RESTING = (WAIT_OUTER, WAIT_INNER)
 STAYING = 3
 """Stages of a track that never leaves its side: these it may take in any measure, freely."""
@@ -122,14 +131,14 @@ class Track(NamedTuple):
 _IN = (WAIT_OUTER, NEAR_OUTER, MIDDLE, NEAR_INNER, WAIT_INNER)
 _BACK_OUTER = (WAIT_OUTER, NEAR_OUTER, WAIT_INNER, NEAR_OUTER, WAIT_OUTER)
 _BACK_INNER = (WAIT_INNER, NEAR_INNER, WAIT_OUTER, NEAR_INNER, WAIT_INNER)
-_IN_OUT = (WAIT_OUTER, NEAR_OUTER, MIDDLE, NEAR_INNER, MIDDLE, NEAR_OUTER, WAIT_OUTER)
-_OUT_IN = (WAIT_INNER, NEAR_INNER, MIDDLE, NEAR_OUTER, MIDDLE, NEAR_INNER, WAIT_INNER)
+_IN_OUT = (*_IN[:4], AWAY_INNER, *_IN[3::-1])
+_OUT_IN = (*_IN[:0:-1], AWAY_OUTER, *_IN[1:])
 
 TRACKS = (
     Track("in", _IN, 0.4, -1, 1, ((2, "in"),)),
     Track("out", _IN[::-1], 0.4, 1, -1, ((2, "out"),)),
-    Track("in_out", _IN_OUT, 0.004, -1, -1, ((2, "in"), (4, "out"))),
-    Track("out_in", _OUT_IN, 0.004, 1, 1, ((2, "out"), (4, "in"))),
+    Track("in_out", _IN_OUT, 0.004, -1, -1, ((2, "in"), (6, "out"))),
+    Track("out_in", _OUT_IN, 0.004, 1, 1, ((2, "out"), (6, "in"))),
     Track("back_outer", _BACK_OUTER, 0.046, -1, -1),
     Track("back_inner", _BACK_INNER, 0.046, 1, 1),
     Track("stay_outer", (WAIT_OUTER, NEAR_OUTER, WAIT_OUTER), 0.05, -1, -1),
@@ -141,8 +150,14 @@ MOVERS = 6
 TWICE = (2, 3)
 
 
-def observe(samples: Sequence[Sample], level_cdbm: int) -> list[Observation]:
-    """Reads in order of time, as seen by a gate whose passing tags usually peak at a level."""
+def slice_us(samples: Sequence[Sample]) -> int:
+    """How long the slices of a visit are; `samples` are in order of time."""
+    span_us = samples[-1][0] - samples[0][1]
+    return max(SLICE_US, span_us // SLICES_MAX)
+
+
+def observe(samples: Sequence[Sample], level_cdbm: int, length_us: int) -> list[Observation]:
+    """Reads, in order of time, as seen by a gate whose passing tags usually peak at a level."""
     slices: dict[int, list[Emission]] = {}
     before: dict[int, tuple[int, int]] = {}
     for last_us, first_us, place, rssi_cdbm, count in samples:
@@ -152,7 +167,7 @@ def observe(samples: Sequence[Sample], level_cdbm: int) -> list[Observation]:
             step = (rssi_cdbm - level_cdbm) // LEVEL_STEP_CDB
             step = min(max(step, LEVEL_LOW), LEVEL_HIGH)
         emission = emission_of(place.side, step, _steady(before, place, last_us, rssi_cdbm))
-        number = (first_us + last_us) // 2 // SLICE_US
+        number = (first_us + last_us) // 2 // length_us
         slices.setdefault(number, []).extend([emission] * min(max(count, 1), COUNT_MAX))
     found = []
     for number in sorted(slices):
@@ -160,7 +175,7 @@ def observe(samples: Sequence[Sample], level_cdbm: int) -> list[Observation]:
         weight = min(SLICE_WEIGHT_MAX, INDEPENDENCE * len(emissions)) / len(emissions)
         whole = tuple([weight * sum(column) for column in zip(*emissions, strict=True)])
         assert len(whole) == len(emissions[0])
-        found.append(Observation(number * SLICE_US, whole))
+        found.append(Observation(number * length_us, whole))
     return found
 
 
@@ -182,6 +197,8 @@ def emission_of(side: int, step: int, steady: int) -> Emission:
         EITHER_SIDE + moving + _signal(signal, MIDDLE_DB if side else PLANE_DB),
         near_inner + moving + _signal(signal, NEAR_OTHER_DB if side < 0 else NEAR_DB),
         wait_inner + resting + _signal(signal, WAIT_DB, WAIT_SPREAD_DB),
+        near_outer + moving + _signal(signal, AWAY_DB, AWAY_SPREAD_DB),
+        near_inner + moving + _signal(signal, AWAY_DB, AWAY_SPREAD_DB),
     )
 
 
@@ -205,9 +222,11 @@ def score(observations: Sequence[Observation], track: Track, *, waiting: bool) -
     costs = _costs(stages, min(len(observations), SLICES_COUNTED))
     best = _begin(observations[0], stages, costs, waiting=waiting)
     at_us = observations[0].at_us
+    away = AFTER_AWAY if len(stages) > AFTER_AWAY else -1
     span = range(len(stages) - 1, -1, -1)
     for seen_us, emission in observations[1:]:
-        dwell, wait = _dwell(seen_us - at_us)
+        gap_us = seen_us - at_us
+        dwell, wait = _dwell(gap_us)
         at_us = seen_us
         for index in span:
             stage = stages[index]
@@ -216,7 +235,9 @@ def score(observations: Sequence[Observation], track: Track, *, waiting: bool) -
                 cost = costs.enter[index]
                 found = max(found, best[index - 1] + cost)
                 if index > 1:
-                    found = max(found, best[index - 2] + cost + costs.skip[index - 1])
+                    if index != away or gap_us < AWAY_US:
+                        cost += costs.skip[index - 1]
+                    found = max(found, best[index - 2] + cost)
             best[index] = found + emission[stage]
     return max(found + end for found, end in zip(best, costs.end, strict=True))
 
@@ -227,15 +248,17 @@ def explain(observations: Sequence[Observation], track: Track, *, waiting: bool)
     costs = _costs(stages, min(len(observations), SLICES_COUNTED))
     best = _begin(observations[0], stages, costs, waiting=waiting)
     at_us = observations[0].at_us
+    away = AFTER_AWAY if len(stages) > AFTER_AWAY else -1
     steps: list[list[int]] = []
     for seen_us, emission in observations[1:]:
-        dwell, wait = _dwell(seen_us - at_us)
+        gap_us = seen_us - at_us
+        dwell, wait = _dwell(gap_us)
         at_us = seen_us
         came = [0] * len(stages)
         for index in range(len(stages) - 1, -1, -1):
             stage = stages[index]
             found = best[index] - (wait if stage in RESTING else dwell)
-            skip = costs.skip[index - 1]
+            skip = 0.0 if index == away and gap_us >= AWAY_US else costs.skip[index - 1]
             for back, cost in ((1, costs.enter[index]), (2, costs.enter[index] + skip)):
                 if index >= back and best[index - back] + cost > found:
                     found = best[index - back] + cost
@@ -272,6 +295,8 @@ def _costs(stages: tuple[int, ...], slices: int) -> Costs:
     unseen = max(UNSEEN_MIN, UNSEEN + UNSEEN_SLICE * slices)
     skip = [unseen if stage in (NEAR_OUTER, NEAR_INNER) else UNSEEN for stage in stages]
     skip[0] = skip[-1] = 0.0  # Waiting is not expected.
+    if count > AFTER_AWAY:
+        skip[AFTER_AWAY - 1] = UNSEEN_MIN
     return Costs(
         start=tuple(sum(skip[:index]) for index in range(count)),
         enter=tuple(WAITING if index == count - 1 else 0.0 for index in range(count)),

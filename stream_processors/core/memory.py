@@ -49,6 +49,7 @@ class SavedStay(Saved, tag="stay", frozen=True):
     told: bool
     slot: int
     heard: tuple[int, int, int, int, int, int]
+    part: int
 
 
 class SavedVisit(Saved, tag="visit", frozen=True):
@@ -166,6 +167,7 @@ def load_stay(stay: Stay, raw: bytes, reference: Reference) -> None:
         tally.weighted_us = one[9]
         stay.tallies.append(tally)
     stay.told = saved.told
+    stay.part = saved.part
     stay.slot = saved.slot
     (
         stay.good,
@@ -335,6 +337,7 @@ def _stay(stay: Stay) -> SavedStay:
             stay.signals,
             stay.signals_before,
         ),
+        part=stay.part,
     )
 
 

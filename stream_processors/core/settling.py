@@ -154,7 +154,7 @@ def _vote(state: State, visit: Visit) -> Weighed:
     weighed = visit.weighed = weigh(visit.samples, visit.level_cdbm, waiting=visit.waiting)
     visit.voted = count
     visit.voted_us = weighed.at_us
-    visit.votes = (0,) * MOVERS if visit.late or visit.waiting else votes_of(weighed)
+    visit.votes = (0,) * (MOVERS + 1) if visit.late or visit.waiting else votes_of(weighed)
     gate.vote(visit.voted_us, visit.votes)
     state.touch(visit)
     return weighed
@@ -249,7 +249,10 @@ def _settle(state: State, visit: Visit, judgement: Judgement) -> None:
     lasts = not visit.closed and not visit.held_us and clock.now_us < visit.last_us + silence_us
     if lasts and visit.after:
         lasts = False
-    passages = judgement.passages if judgement.sure or not lasts else ()
+    passages = judgement.passages
+    if lasts:
+        settled = all(one.at_us < visit.last_us - TAIL_US for one in passages)
+        passages = passages if judgement.sure and settled else ()
     if passages:
         for passage in passages:
             _tell_passage(state, visit, passage, judgement)
@@ -268,7 +271,7 @@ def _settle(state: State, visit: Visit, judgement: Judgement) -> None:
         incomplete=clock.incomplete,
     )
     state.out.evidence.append(told.evidence(None))
-    if not visit.late:
+    if judgement.rests and not visit.late:
         _note_lingering(state, visit, told.last_us)
     if not kept:
         _end_visit(state, visit)

@@ -122,6 +122,7 @@ class Stay(Window):
     __slots__ = (
         "good",
         "good_before",
+        "part",
         "signal",
         "signal_before",
         "signals",
@@ -138,6 +139,8 @@ class Stay(Window):
         self.tallies: list[Tally] = []
         self.told = False
         """On a conveyor: the passage is already told."""
+        self.part = 0
+        """How many sightings it has been told in."""
         self.slot = 0
         self.forget()
 

@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from firmware_sim.core.llrp_wire import Frame, Frames, MessageType, message, parameters, tlv
@@ -38,9 +39,8 @@ class LlrpClient:
 
     @classmethod
     async def connect(cls, port: int) -> "LlrpClient":
-        reader, writer = await asyncio.wait_for(
-            asyncio.open_connection("127.0.0.1", port), WAIT_S
-        )
+        """A connection to a reader on this machine."""
+        reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), WAIT_S)
         return cls(reader, writer)
 
     async def next(self) -> Frame | None:
@@ -55,6 +55,7 @@ class LlrpClient:
         return frame
 
     def note(self, frame: Frame) -> None:
+        """Keep what the reader said by itself."""
         if frame.kind == MessageType.RO_ACCESS_REPORT:
             self.reads += [read_of(part.body) for part in parameters(frame.body)]
         elif frame.kind == MessageType.KEEPALIVE:
@@ -65,6 +66,7 @@ class LlrpClient:
             self.events += [(part.kind, part.body) for part in inside[1:]]
 
     def send(self, kind: int, body: bytes = b"") -> None:
+        """Send a message under a fresh id."""
         self.number += 1
         self.writer.write(message(self.version, kind, self.number, body))
 
@@ -82,7 +84,7 @@ class LlrpClient:
 
         return await asyncio.wait_for(answer(), WAIT_S)
 
-    async def listen(self, enough, wait_s: float = WAIT_S) -> None:
+    async def listen(self, enough: Callable[[], object], wait_s: float = WAIT_S) -> None:
         """Take what comes until `enough()`; fails when it takes too long."""
 
         async def take() -> None:
@@ -97,6 +99,7 @@ class LlrpClient:
         assert status_of(await self.ask(MessageType.ENABLE_ROSPEC, struct.pack(">I", 1))) == 0
 
     async def close(self) -> None:
+        """Close the connection."""
         self.writer.close()
         await asyncio.wait_for(self.writer.wait_closed(), WAIT_S)
 

@@ -19,8 +19,8 @@ from tests.support.stream import (
     PARTITIONS,
     START_US,
     Stream,
-    passage,
     pass_through,
+    passage,
     records_of,
 )
 

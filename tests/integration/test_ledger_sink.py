@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from contracts.events import (
     Problem,
 )
 from contracts.places import Gate, SiteMap, Zone
+from tallygate.servers.kafka_embedded import EmbeddedKafka
 from tests.integration.ledger_stream import Listener, Stream
 from tests.support.programs import wait_until
 from tests.support.servers import Fresh
@@ -142,11 +144,7 @@ def test_a_sink_that_was_stopped_and_continued_writes_nothing_more(stream: Strea
     stream.tick(2)
     point = {"line": "named point before_append: stop"}
     assert wait_until(lambda: point in sink.said(), 20), sink.tail()
-    # It holds the rows that it locked; the database is told that nobody is there any more.
-    stream.connection.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where state = 'idle in transaction' and datname = current_database()"
-    )
+    # It holds rows that it locked; the database takes them back when its lease has run out.
     stream.start_sink()
     stream.wait_acknowledged(2)
     stream.pass_units(20, 10)
@@ -204,6 +202,29 @@ def test_a_new_log_is_followed_and_the_old_one_is_void(stream: Stream) -> None:
     stream.tick(2)
     stream.wait_acknowledged(2)
     assert_whole(stream, 20)
+
+
+def test_a_kafka_that_was_emptied_is_followed_again(embedded: Fresh, tmp_path: Path) -> None:
+    """The broker dies with all that it held; the bridge opens a new log on the empty one."""
+    with EmbeddedKafka(tmp_path / "kafka") as kafka:
+        stream = Stream(dataclasses.replace(embedded, kafka=kafka.url), tmp_path)
+        try:
+            stream.open_log("l1")
+            sink = stream.start_sink()
+            stream.pass_units(0, 10)
+            stream.tick(1)
+            stream.wait_acknowledged(1)
+            stream.pass_units(10, 5)
+            kafka.kill()
+            kafka.start()
+            stream.open_log("l2")
+            stream.pass_units(10, 10)
+            stream.tick(2)
+            stream.wait_acknowledged(2)
+            assert_whole(stream, 20)
+            assert sink.process.poll() is None
+        finally:
+            stream.close()
 
 
 def test_a_light_is_red_while_a_discrepancy_is_open(stream: Stream) -> None:

@@ -123,7 +123,7 @@ def test_sabotage_spoils_one_event_and_says_which(stream: Stream, kind: str) -> 
     }[kind]
     assert wait_until(lambda: stream.passages() == passages, 20), stream.passages()
     if kind == "lose":
-        assert spoiled not in stream.books()
+        assert stream.books()[spoiled] < 4
     if kind == "flip":
         payload = stream.ask(
             "select convert_from(payload, 'UTF8') from ledger.entries where identity = %s", spoiled

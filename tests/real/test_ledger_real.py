@@ -1,4 +1,5 @@
-"""The sink on the real servers: Kafka, Mosquitto, PostgreSQL and InfluxDB."""
+# ruff: noqa: D102 - the suite says what these are for.
+"""Ledger and sink on the real servers: Kafka, Mosquitto, PostgreSQL and InfluxDB."""
 
 from __future__ import annotations
 
@@ -8,12 +9,32 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ledger_sink.core.chain import ChainEntry
+from ledger_sink.postgres_ledger import PostgresLedger, connect
 from tests.integration.ledger_stream import Stream
+from tests.integration.test_ledger_postgres import rows_of
 from tests.support.programs import wait_until
 from tests.support.servers import Fresh
+from tests.unit.ledger_sink.ledger_suite import LedgerSuite
+
+
+class TestRealPostgresLedger(LedgerSuite):
+    """The suite, in the PostgreSQL that a site runs."""
+
+    @pytest.fixture
+    def ledger(self, real: Fresh) -> Iterator[PostgresLedger]:
+        with connect(real.postgres_url) as connection:
+            yield PostgresLedger(connection, "demo")
+
+    def rows(self, ledger: Any) -> list[ChainEntry]:
+        return rows_of(ledger.connection)
+
+    def tallies(self, ledger: Any) -> dict[str, int]:
+        return dict(ledger.connection.execute("select name, count from ledger.tallies").fetchall())
 
 
 @pytest.fixture
@@ -34,7 +55,7 @@ def influx_sum(fresh: Fresh, field: str, measurement: str) -> int:
             "db": "tallygate",
             "u": user,
             "p": password,
-            "q": f'SELECT sum("{field}") FROM "{measurement}" WHERE site = \'{fresh.name}\'',
+            "q": f'SELECT sum("{field}") FROM "{measurement}" WHERE site = \'{fresh.name}\'',  # noqa: S608
         }
     )
     with urllib.request.urlopen(f"{fresh.influx_url}/query?{question}", timeout=5) as answer:

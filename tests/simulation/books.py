@@ -1,4 +1,4 @@
-"""What truly happened, and what the ledger makes of it: lost 0, twice 0, nothing forgotten early."""
+"""What truly happened, and what the ledger makes of it."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from stream_processors.core.log_check import Bounds
@@ -82,7 +83,7 @@ class FakeMqtt:
         clients, self._clients = self._clients, {}
         for program, client in clients.items():
             self._world.after(
-                self._world.dice.uniform(0.1, 2.0), lambda p=program, c=client: self._return(p, c)
+                self._world.dice.uniform(0.1, 2.0), partial(self._return, program, client)
             )
 
     def _return(self, program: Program, client: _Client) -> None:

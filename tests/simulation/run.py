@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
-from contracts.reads import ReadBatch, SpooledBatch
-from contracts.codec import encode
 from edge_agent.spool import MEMORY, open_spool
 from stream_processors.core.partition import Stages
+from tests.simulation.agent import Agent
 from tests.simulation.books import Books
+from tests.simulation.bridge_program import BridgeProgram
+from tests.simulation.disk import MemorySpool
 from tests.simulation.fakes import FakeKafka, FakeMqtt, Group, KafkaFaults, MqttFaults
 from tests.simulation.loop import Program, ViolationError, World
-from tests.simulation.programs import Agent, BridgeProgram, Cores, Disk, Rates, Sink, Site, Worker
+from tests.simulation.sink_program import Sink
+from tests.simulation.site import Cores, Disk, Rates, Site
 from tests.simulation.stages import CountingStages, real_stages
+from tests.simulation.worker_program import Worker
 
 STORM_S = 60.0
 """So long faults are injected."""
@@ -23,42 +27,6 @@ REAL_STAGES = 0.1
 """The share of seeds in which the product's own stages understand the reads."""
 CALM_S_MAX = 240.0
 """So long everything may take to come to rest afterwards."""
-
-
-class MemorySpool:
-    """A spool in memory, as simple as it can be; the real one runs in some seeds, too."""
-
-    def __init__(self, spool: str) -> None:
-        self.id = spool
-        self.lowest = 1
-        self.sequence = 0
-        self._batches: dict[int, bytes] = {}
-
-    def put(self, batch: ReadBatch, *, at_us: int) -> int | None:
-        """Keep a batch."""
-        del at_us
-        self.sequence += 1
-        self._batches[self.sequence] = encode(batch)
-        return self.sequence
-
-    def take(self, first: int, count: int) -> list[SpooledBatch]:
-        """Batches in order."""
-        start = max(first, self.lowest)
-        return [
-            SpooledBatch(
-                spool=self.id, sequence=each, lowest=self.lowest, payload=self._batches[each]
-            )
-            for each in range(start, min(start + count, self.sequence + 1))
-        ]
-
-    def acknowledge(self, sequence: int) -> bool:
-        """Forget batches."""
-        if sequence < self.lowest:
-            return False
-        for each in range(self.lowest, sequence + 1):
-            del self._batches[each]
-        self.lowest = sequence + 1
-        return True
 
 
 class Report(NamedTuple):
@@ -73,7 +41,7 @@ class Report(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Plan:
+class Plan:
     """What one seed does."""
 
     gateways: int = 1
@@ -90,7 +58,7 @@ class _Plan:
 
 
 BLOWS = (
-    "mqtt",
+    "mqtt restart",
     "kafka emptied",
     "kafka deleted",
     "kafka cut",
@@ -104,10 +72,10 @@ BLOWS = (
 )
 
 
-def _plan(world: World) -> _Plan:
+def _plan(world: World) -> Plan:
     """Each seed has its own kinds of fault: many at once hide each other."""
     dice = world.dice
-    plan = _Plan(
+    plan = Plan(
         gateways=dice.randint(1, 3),
         workers=dice.randint(1, 2),
         bridges=dice.randint(1, 2),
@@ -145,7 +113,7 @@ class Run:
         seed: int,
         *,
         cores: Cores | None = None,
-        change: Callable[[_Plan], None] = lambda _: None,
+        change: Callable[[Plan], None] = lambda _: None,
     ) -> None:
         self.seed = seed
         self.world = world = World(seed)
@@ -187,7 +155,7 @@ class Run:
         for program in self.programs:
             world.after(dice.uniform(0.0, 1.0), program.start)
         for blow in plan.blows:
-            world.after(dice.uniform(3.0, STORM_S), lambda blow=blow: self._blow(blow))
+            world.after(dice.uniform(3.0, STORM_S), partial(self._blow, blow))
 
     def go(self) -> Report:
         """Storm, calm, and the check."""
@@ -237,33 +205,37 @@ class Run:
 
     def _blow(self, blow: str) -> None:
         """Something happens from outside."""
-        site, world = self.site, self.world
-        if world.calm:
+        kind, _, what = blow.partition(" ")
+        if self.world.calm:
             return
-        if blow == "mqtt":
-            site.mqtt.restart()
-        elif blow == "kafka outage":
-            world.injected["kafka outage"] += 1
-            site.kafka.up_again_s = world.now + world.dice.uniform(0.5, 8.0)
-        elif blow.startswith("kafka "):
-            self._hurt_kafka(blow.removeprefix("kafka "))
-        elif blow == "partitions":
-            before = site.partitions
-            self._change_partitions(
-                world.dice.choice([each for each in range(1, 5) if each != before])
-            )
-            if world.dice.random() < 0.5:
-                # Back again before everything has settled.
-                world.after(world.dice.uniform(1.0, 8.0), lambda: self._change_partitions(before))
-        elif blow == "disk lost":
-            world.dice.choice(self.agents).lose_disk()
-        elif blow == "disk cut":
-            world.dice.choice(self.agents).cut_disk()
-        elif blow == "foreign message":
-            world.injected["foreign mqtt message"] += 1
-            site.mqtt.publish(self.agents[0], "dock0/reads", world.dice.randbytes(20))
-        elif blow == "foreign record":
-            self._foreign_record()
+        if kind == "kafka" and what != "outage":
+            self._hurt_kafka(what)
+            return
+        {
+            "mqtt restart": self.site.mqtt.restart,
+            "kafka outage": self._stop_kafka,
+            "partitions": self._turn_partitions,
+            "disk lost": lambda: self.world.dice.choice(self.agents).lose_disk(),
+            "disk cut": lambda: self.world.dice.choice(self.agents).cut_disk(),
+            "foreign message": self._foreign_message,
+            "foreign record": self._foreign_record,
+        }[blow]()
+
+    def _stop_kafka(self) -> None:
+        self.world.injected["kafka outage"] += 1
+        self.site.kafka.up_again_s = self.world.now + self.world.dice.uniform(0.5, 8.0)
+
+    def _turn_partitions(self) -> None:
+        dice, before = self.world.dice, self.site.partitions
+        self._change_partitions(dice.choice([each for each in range(1, 5) if each != before]))
+        if dice.random() < 0.5:
+            # Back again before everything has settled.
+            self.world.after(dice.uniform(1.0, 8.0), lambda: self._change_partitions(before))
+
+    def _foreign_message(self) -> None:
+        self.world.injected["foreign mqtt message"] += 1
+        raw = self.world.dice.randbytes(20)
+        self.site.mqtt.publish(self.agents[0], f"{self.agents[0].name}/reads", raw)
 
     def _change_partitions(self, partitions: int) -> None:
         if not self.world.calm and partitions != self.site.partitions:
@@ -301,7 +273,7 @@ class Run:
 
 
 def simulate(
-    seed: int, *, cores: Cores | None = None, change: Callable[[_Plan], None] = lambda _: None
+    seed: int, *, cores: Cores | None = None, change: Callable[[Plan], None] = lambda _: None
 ) -> Report:
     """Run one seed."""
     return Run(seed, cores=cores, change=change).go()

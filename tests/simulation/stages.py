@@ -34,8 +34,9 @@ class CountingStages:
     def __init__(self, name: str, window_us: int) -> None:
         self._name = name
         self._window_us = window_us
+        self.tells_identities = True
         self._count = 0
-        self._windows: dict[str, _Window] = {}
+        self.windows: dict[str, _Window] = {}
         self._changed: set[str] = set()
 
     def take_reads(
@@ -45,7 +46,7 @@ class CountingStages:
         del gateway_us
         for read in reads:
             key = f"{read.identity}|{gateway}"
-            window = self._windows.setdefault(key, _Window(read.last_us, []))
+            window = self.windows.setdefault(key, _Window(read.last_us, []))
             window.reads.append(read.evidence.decode())
             window.last_us = max(window.last_us, read.last_us)
             self._changed.add(key)
@@ -65,12 +66,12 @@ class CountingStages:
         del bridge_us
         entries: list[Entry] = []
         evidence: list[Evidence] = []
-        for key in list(self._windows):
-            window = self._windows[key]
+        for key in list(self.windows):
+            window = self.windows[key]
             identity, gateway = key.split("|")
             if gateways.get(gateway, 0) < window.last_us + self._window_us:
                 continue
-            del self._windows[key]
+            del self.windows[key]
             self._changed.add(key)
             self._count += 1
             name = f"{self._name}.{self._count}"
@@ -101,13 +102,13 @@ class CountingStages:
         """What changed since the last call."""
         changed, self._changed = sorted(self._changed), set()
         return (
-            {key: self._value(key) for key in changed if key in self._windows},
-            [key for key in changed if key not in self._windows],
+            {key: self._value(key) for key in changed if key in self.windows},
+            [key for key in changed if key not in self.windows],
         )
 
     def memory_snapshot(self) -> dict[str, bytes]:
         """All windows."""
-        return {key: self._value(key) for key in self._windows}
+        return {key: self._value(key) for key in self.windows}
 
     def restore(
         self, values: Mapping[str, bytes], whereabouts: Iterable[tuple[str, str, int, str]]
@@ -116,14 +117,14 @@ class CountingStages:
         del whereabouts
         for key, value in values.items():
             last_us, reads = msgspec.json.decode(value, type=tuple[int, list[str]])
-            self._windows[key] = _Window(last_us, reads)
+            self.windows[key] = _Window(last_us, reads)
 
     def identity_of(self, key: str) -> str | None:
         """Windows belong to identities."""
-        return key.split("|")[0]
+        return key.partition("|")[0] if self.tells_identities else None
 
     def _value(self, key: str) -> bytes:
-        window = self._windows[key]
+        window = self.windows[key]
         return msgspec.json.encode((window.last_us, window.reads))
 
 

@@ -1,13 +1,14 @@
 """One seed decides the whole shift, and the shift is as untidy as a floor is."""
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import pytest
 
 from firmware_sim.core.goods import Tag
+from firmware_sim.core.layout import DOOR_2
 from firmware_sim.core.shift import Shift, shift_of
 from firmware_sim.core.signals import eye_changes
-from firmware_sim.core.layout import DOOR_2
 from firmware_sim.core.tracks import SECOND
 from firmware_sim.parameters import DEFAULT, Scenario, ShiftParameters, with_settings
 
@@ -17,8 +18,7 @@ SEEDS = (1, 2, 3, 4, 5)
 def picture(shift: Shift) -> list[tuple[object, ...]]:
     """All that a shift decides, comparable."""
     return [
-        (track.from_us, track.until_us, tuple(track.way.x), track.load, carried.tag.identity)
-        + (carried.chance, carried.cell)
+        (track.from_us, track.until_us, tuple(track.way.x), carried.tag.identity, carried.chance)
         for track in shift.tracks
         for carried in track.carried
     ] + [(scan.at_us, scan.tag.identity) for scan in shift.scans]
@@ -70,7 +70,7 @@ def test_nothing_is_in_two_places_at_once(seed: int) -> None:
         spans[scan.tag.identity].append((scan.at_us, scan.at_us))
     for identity, found in spans.items():
         found.sort()
-        for (_, until_us), (from_us, _) in zip(found, found[1:], strict=False):
+        for (_, until_us), (from_us, _) in pairwise(found):
             assert until_us <= from_us, identity
 
 
@@ -84,9 +84,7 @@ def test_the_lane_of_a_door_holds_one_carrier_at_a_time(seed: int) -> None:
             for track in shift.tracks
             if track.floor == floor and track.breaks_beams and abs(track.way.y[0] - lane) < 1.5
         )
-        overlaps = sum(
-            before[1] > after[0] for before, after in zip(spans, spans[1:], strict=False)
-        )
+        overlaps = sum(before[1] > after[0] for before, after in pairwise(spans))
         assert overlaps <= 2  # A cart at the wrong door may meet that door's own traffic.
 
 
@@ -132,8 +130,9 @@ def test_every_kind_of_fault_is_there_and_true(seed: int) -> None:
     for fault in shift.faults:
         if fault.problem == "stranger":
             assert not planned & set(fault.identities)
-            assert all(fault.location in {gate for gate, _ in passed[name]}
-                       for name in fault.identities)
+            assert all(
+                fault.location in {gate for gate, _ in passed[name]} for name in fault.identities
+            )
         if fault.problem == "wrong_door":
             load = next(load for load in shift.loads if load.name == fault.load)
             assert fault.location != load.gate
