@@ -30,7 +30,7 @@ from typing import NamedTuple
 import msgspec
 import psutil
 import psycopg
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.peers import produce_all
@@ -41,7 +41,7 @@ from contracts.reads import SpooledBatch
 from contracts.topics import kafka_topic
 from ledger_sink.migrate import migrate
 from stream_processors.core.bridge import Bridge
-from stream_processors.io.kafka_log import LogTopics, consumer, producer
+from stream_processors.io.kafka_log import LogTopics, bounds_of, consumer, producer
 from tallygate.servers.child import ChildServer
 from tallygate.servers.find import Kind, find_servers, server_for
 
@@ -106,15 +106,19 @@ def fill(kafka: str, options: argparse.Namespace, site_map: Path) -> Filled:
 
 def watch(name: str, process: subprocess.Popen[bytes], kafka: str, topic: str, n: int) -> Measured:
     """From outside: when outputs came, and what the process took of the processor meanwhile."""
-    reader = consumer(kafka)
+    reader = consumer(kafka, **{"enable.partition.eof": True})
     child = psutil.Process(process.pid)
     partitions = range(n)
 
     def outputs() -> int:
-        return sum(
-            reader.get_watermark_offsets(TopicPartition(topic, each), timeout=10.0)[1]
-            for each in partitions
-        )
+        try:
+            return sum(
+                reader.get_watermark_offsets(TopicPartition(topic, each), timeout=10.0)[1]
+                for each in partitions
+            )
+        except KafkaException:
+            # A topic that was just made has no leader yet.
+            return 0
 
     def processor_seconds() -> float:
         times = child.cpu_times()
@@ -135,6 +139,7 @@ def watch(name: str, process: subprocess.Popen[bytes], kafka: str, topic: str, n
             if process.poll() is None:
                 last_cpu = processor_seconds()
         time.sleep(POLL_SECONDS)
+    seen = sum(bounds_of(reader, topic, each).end for each in partitions)
     reader.close()
     return Measured(name, last_s - first_s, last_cpu - first_cpu, seen)
 
@@ -164,7 +169,8 @@ def run_worker(kafka: str, postgres: str, folder: Path, options: argparse.Namesp
 def run_peer(name: str, kafka: str, filled: Filled, folder: Path, n: int) -> Measured:
     """A peer in a process of its own."""
     topic = f"{SITE}.events.{name}"
-    AdminClient({"bootstrap.servers": kafka}).create_topics([NewTopic(topic, n, 1)])[topic].result()
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.create_topics([NewTopic(topic, n, 1)])[topic].result()
     process = subprocess.Popen(_peer(name, kafka, filled, folder, n, topic))
     try:
         return watch(name, process, kafka, topic, n)

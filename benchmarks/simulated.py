@@ -41,12 +41,22 @@ class Template(NamedTuple):
 class Workload:
     """So many reads of a tenth as many identities."""
 
-    def __init__(self, *, reads: int, batch_reads: int = 1_000, seed: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        reads: int,
+        batch_reads: int = 1_000,
+        batch_us: int = BATCH_US,
+        start_us: int | None = None,
+        seed: int = 1,
+    ) -> None:
+        """Batches of about `batch_reads`, one every `batch_us`, from `start_us` on."""
         rehearsal = Rehearsal(seed)
         self.site_map = _docks(rehearsal.site_map)
-        self.start_us = rehearsal.start_us
+        self.start_us = rehearsal.start_us if start_us is None else start_us
         self.reads = reads
         self._batch_reads = batch_reads
+        self._batch_us = batch_us
         self._dice = random.Random(seed)
         self._templates = _templates(rehearsal)
         assert self._templates, "the rehearsal has no visit of a fitting length"
@@ -65,15 +75,15 @@ class Workload:
             reads.sort(key=lambda read: read.received_us)
             told += len(reads)
             number += 1
-            yield ReadBatch(gateway_us=self.start_us + number * BATCH_US, reads=tuple(reads))
+            yield ReadBatch(gateway_us=self.start_us + number * self._batch_us, reads=tuple(reads))
         for quiet in range(1, 6):
-            yield ReadBatch(gateway_us=self.start_us + number * BATCH_US + quiet * 60_000_000)
+            yield ReadBatch(gateway_us=self.start_us + number * self._batch_us + quiet * 60_000_000)
 
     def _tell(self, serial: int, number: int, later: defaultdict[int, list[Read]]) -> int:
         """Plan one visit's reads into the batches to come; gives how many."""
         template = self._dice.choice(self._templates)
         dock = self._dice.randrange(DOCKS)
-        at_us = self.start_us + number * BATCH_US + self._dice.randrange(BATCH_US)
+        at_us = self.start_us + number * self._batch_us + self._dice.randrange(self._batch_us)
         identity = f"https://id.gs1.org/01/09506000134352/21/{serial}"
         for read in template.reads:
             moved = msgspec.structs.replace(
@@ -84,7 +94,7 @@ class Workload:
                 last_us=at_us + read.last_us,
                 received_us=at_us + read.received_us,
             )
-            later[max(number, (moved.received_us - self.start_us) // BATCH_US)].append(moved)
+            later[max(number, (moved.received_us - self.start_us) // self._batch_us)].append(moved)
         return len(template.reads)
 
 

@@ -37,12 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
         clock, start_us = _clock(options)
     except ValueError as error:
         parser.error(str(error))
-    if options.skip:
-        clock = ClockSetting(
-            wall_anchor_us=clock.wall_anchor_us,
-            domain_anchor_us=clock.domain_anchor_us + int(options.skip * SECOND),
-            speed=clock.speed,
-        )
     world = World(options.seed, scenario, clock, start_us)
     try:
         if options.command == "run":
@@ -81,9 +75,9 @@ def _clock(options: argparse.Namespace) -> tuple[ClockSetting, int]:
         raise ValueError(f"a speed lies above 0 and at most 1000, not {options.speed}")
     start_us = START_US if asked is None else asked
     wall_us = time.time_ns() // 1000 + int(options.lead * SECOND)
-    return ClockSetting(
-        wall_anchor_us=wall_us, domain_anchor_us=start_us, speed=options.speed
-    ), start_us
+    first_us = start_us + int(options.skip * SECOND)
+    clock = ClockSetting(wall_anchor_us=wall_us, domain_anchor_us=first_us, speed=options.speed)
+    return clock, start_us
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,7 +107,10 @@ def _parser() -> argparse.ArgumentParser:
             "--lead", type=float, default=1.0, help="wall seconds until it begins (%(default)s)"
         )
         command.add_argument(
-            "--skip", type=float, default=0.0, help="seconds of the shift to skip (%(default)s)"
+            "--skip",
+            type=float,
+            default=0.0,
+            help="seconds of the shift to skip, on a clock of its own (%(default)s)",
         )
         command.add_argument("--host", default="127.0.0.1", help="address (%(default)s)")
         command.add_argument(
@@ -124,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
             action="append",
             default=[],
             metavar="NAME=VALUE",
-            help="change a value of parameters.py, such as read_rate=0.6; may be repeated",
+            help="change a value of parameters.py: read_rate=0.6, door-1.reboots_s=[300]",
         )
     return parser
 

@@ -20,12 +20,12 @@ class SignalParameters(msgspec.Struct, frozen=True, kw_only=True):
     chance_concentration: float = 7.0
     """How closely the per-passage-and-tag factor keeps to its mean (sum of the Beta's two
     parameters): orientation, metal and liquid make it spread widely."""
-    shadow_share: float = 0.014
+    shadow_share: float = 0.02
     """Share of tags in a dense pallet that something hides nearly wholly for a whole passage, so
     that, with fast trucks and the factor's own tail, 1 to 3 % give 0 to 3 reads."""
     shadow_chance_min: float = 0.08
     """Read chance of a hidden tag, lower end."""
-    shadow_chance_max: float = 0.16
+    shadow_chance_max: float = 0.15
     """Read chance of a hidden tag, upper end."""
     dense_tags: int = 24
     """A carrier with at least so many tags is a dense pallet."""
@@ -186,15 +186,25 @@ one that omits what did not change."""
 
 
 def with_settings(scenario: Scenario, settings: list[str]) -> Scenario:
-    """The scenario with `name=value` settings of its signal and shift parts. Raises ValueError."""
+    """The scenario with settings such as `read_rate=0.6` or `door-1.reboots_s=[300]`.
+
+    A name without a device is one of the signal's or the shift's. Raises ValueError.
+    """
     written = msgspec.to_builtins(scenario)
     for setting in settings:
         name, _, value = setting.partition("=")
-        for part in ("signal", "shift"):
-            if name in written[part]:
-                written[part][name] = msgspec.json.decode(value.encode())
-                break
+        device, dot, own = name.partition(".")
+        if dot and own in ReaderParameters.__struct_fields__:
+            part = written["readers"].setdefault(device, {})
+            name = own
         else:
+            part = next((written[one] for one in ("signal", "shift") if name in written[one]), None)
+        if part is None:
             known = sorted([*written["signal"], *written["shift"]])
             raise ValueError(f"no parameter {name!r}; there are {', '.join(known)}")
-    return msgspec.convert(written, Scenario)
+        try:
+            part[name] = msgspec.json.decode(value.encode())
+            scenario = msgspec.convert(written, Scenario)
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"{setting}: {error}") from error
+    return scenario

@@ -8,8 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from contracts.codec import decode_json
-from contracts.events import Sighting
+import msgspec
+
+from contracts.codec import UNDECODABLE, decode_json
+from contracts.events import (
+    DiscrepancyClosed,
+    DiscrepancyOpened,
+    EntryKind,
+    LoadEvent,
+    Sighting,
+)
+from contracts.reads import DeviceChange
 from ledger_sink.core.latency import percentile_us
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.sql import queries
@@ -17,6 +26,16 @@ from ledger_sink.sql import queries
 QUERIES = queries("looks")
 REASONS_MAX = 20
 """Reasons of rejects that are told apart; the rest is in the view `ledger.rejects`."""
+
+Told = LoadEvent | DiscrepancyOpened | DiscrepancyClosed | DeviceChange
+"""What the floor is made of: all of it is little beside location events."""
+FLOOR = (
+    EntryKind.LOAD,
+    EntryKind.DISCREPANCY_OPENED,
+    EntryKind.DISCREPANCY_CLOSED,
+    EntryKind.DEVICE,
+)
+_told = msgspec.json.Decoder(Told)
 
 
 class SightingSeen(NamedTuple):
@@ -109,6 +128,16 @@ class DeviceRow(NamedTuple):
     state: str
     detail: str
     at_us: int
+    """Since when."""
+    antennas_lost: tuple[str, ...] = ()
+    """Antennas that were pulled and did not come back."""
+
+
+class Percentiles(NamedTuple):
+    """What half, and what 99 of 100, stay below."""
+
+    p50_us: int
+    p99_us: int
 
 
 class Stats(NamedTuple):
@@ -125,17 +154,105 @@ class Stats(NamedTuple):
     """Reads that agents had to give up, where they know how many."""
     rejects: tuple[RejectReason, ...]
     devices: tuple[DeviceRow, ...]
-    p50_us: int | None
-    """Half of the entries took at most so long, in domain time without the decision window."""
-    p99_us: int | None
+    latency: Percentiles | None
+    """From the receipt of the last read needed to the commit, in domain time, without the window."""
+    window: Percentiles | None
+    """What was waited on purpose before a decision, in domain time."""
+
+
+class Floor:
+    """Loads, discrepancies and devices as the ledger tells them now; `refresh` takes what is new."""
+
+    def __init__(self, ledger: PostgresLedger, kinds: Sequence[EntryKind] = FLOOR) -> None:
+        """Nothing is read before the first `refresh`."""
+        self._ledger = ledger
+        self._kinds = kinds
+        self._after = 0
+        self.loads: dict[str, LoadRow] = {}
+        """The newest state of each load that has begun."""
+        self.discrepancies: list[Discrepancy] = []
+        """Every discrepancy, in the order in which they were opened."""
+        self.devices: dict[str, DeviceRow] = {}
+        """What each device last said of itself."""
+        self._newest: dict[str, int] = {}
+
+    def refresh(self) -> bool:
+        """Take what was entered since the last call; whether there was any."""
+        kinds = [str(kind) for kind in self._kinds]
+        rows = _rows(self._ledger, "told", after=self._after, kinds=kinds)
+        for seq, payload in rows:
+            self._after = seq
+            try:
+                told = _told.decode(payload)
+            except UNDECODABLE:
+                continue  # A stranger may enter what he likes; it is shown by `verify`, not here.
+            self._take(told)
+        return bool(rows)
+
+    def _take(self, told: Told) -> None:
+        match told:
+            case LoadEvent():
+                self.loads[told.load] = LoadRow(
+                    told.load, told.state, told.location, told.expected, told.passed, told.at_us
+                )
+            case DiscrepancyOpened():
+                self._newest[told.discrepancy] = len(self.discrepancies)
+                self.discrepancies.append(_opened(told))
+            case DiscrepancyClosed():
+                place = self._newest.pop(told.discrepancy, None)
+                if place is not None:
+                    self.discrepancies[place] = self.discrepancies[place]._replace(
+                        closed_reason=told.reason, closed_us=told.at_us
+                    )
+            case DeviceChange():
+                self._device(told)
+
+    def _device(self, told: DeviceChange) -> None:
+        known = self.devices.get(told.device, DeviceRow(told.device, "unknown", "", told.at_us))
+        if told.state in {"antenna_lost", "antenna_back"}:
+            lost = set(known.antennas_lost) - {told.detail}
+            if told.state == "antenna_lost":
+                lost.add(told.detail)
+            self.devices[told.device] = known._replace(antennas_lost=tuple(sorted(lost)))
+        else:
+            self.devices[told.device] = DeviceRow(
+                told.device, told.state, told.detail, told.at_us, known.antennas_lost
+            )
+
+
+def _opened(told: DiscrepancyOpened) -> Discrepancy:
+    return Discrepancy(
+        discrepancy=told.discrepancy,
+        problem=told.problem,
+        load=told.load,
+        expected_load=told.expected_load,
+        location=told.location,
+        identities=told.identities,
+        item=told.item,
+        quantity=told.quantity,
+        at_us=told.at_us,
+        found_us=told.found_us,
+        closed_reason=None,
+        closed_us=None,
+    )
+
+
+def sites(ledger: PostgresLedger) -> dict[str, int]:
+    """The sites of this ledger, and how many entries each has."""
+    return dict(_rows(ledger, "sites"))
+
+
+def known_identities(ledger: PostgresLedger, identities: Sequence[str]) -> list[str]:
+    """Those of them that were ever read or entered."""
+    rows = _rows(ledger, "known_identities", identities=list(identities))
+    known = {row[0] for row in rows}
+    return [identity for identity in identities if identity in known]
 
 
 def identities_ending(ledger: PostgresLedger, text: str, most: int) -> list[str]:
-    """The identity that is meant, or those that end so; at most so many."""
+    """The identities that end so, at most so many. Reads the whole evidence: ask for one first."""
     pattern = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    rows = _rows(ledger, "identities_like", text=text, pattern=pattern, most=most)
-    found = [row[0] for row in rows]
-    return [text] if text in found else found
+    return [row[0] for row in _rows(ledger, "identities_like", pattern=pattern, most=most)]
 
 
 def trace(ledger: PostgresLedger, identity: str) -> Life:
@@ -155,7 +272,7 @@ def stats(ledger: PostgresLedger) -> Stats:
     """The ledger's figures."""
     ((sightings, reads),) = _rows(ledger, "sighting_totals")
     ((lost,),) = _rows(ledger, "lost_reads")
-    latencies = dict(_rows(ledger, "latencies"))
+    ((windows,),) = _rows(ledger, "windows")
     reasons = _rows(ledger, "reject_reasons", most=REASONS_MAX)
     return Stats(
         entries=dict(_rows(ledger, "kinds")),
@@ -164,23 +281,45 @@ def stats(ledger: PostgresLedger) -> Stats:
         reads=reads,
         lost_reads=lost,
         rejects=tuple(RejectReason(*row) for row in reasons),
-        devices=tuple(DeviceRow(*row) for row in _rows(ledger, "device_states")),
-        p50_us=percentile_us(latencies, 0.5),
-        p99_us=percentile_us(latencies, 0.99),
+        devices=tuple(devices(ledger)),
+        latency=latency(ledger),
+        window=None if windows is None else Percentiles(*windows),
     )
 
 
-def loads(ledger: PostgresLedger) -> list[LoadRow]:
-    """The newest state of each load that has begun."""
-    return [LoadRow(*row) for row in _rows(ledger, "load_states")]
+def latency(ledger: PostgresLedger) -> Percentiles | None:
+    """How long entries took, in domain time without the decision window; None before the first."""
+    counts = dict(_rows(ledger, "latencies"))
+    half, nearly_all = percentile_us(counts, 0.5), percentile_us(counts, 0.99)
+    if half is None or nearly_all is None:
+        return None
+    return Percentiles(half, nearly_all)
 
 
-def discrepancies(ledger: PostgresLedger) -> list[Discrepancy]:
-    """Every discrepancy, in the order in which they were opened."""
-    return [
-        Discrepancy._make((*row[:5], tuple(row[5] or ()), *row[6:]))
-        for row in _rows(ledger, "discrepancies")
-    ]
+def devices(ledger: PostgresLedger) -> list[DeviceRow]:
+    """What each device last said of itself, by name."""
+    floor = Floor(ledger, (EntryKind.DEVICE,))
+    floor.refresh()
+    return [floor.devices[name] for name in sorted(floor.devices)]
+
+
+def passed_now(ledger: PostgresLedger) -> dict[str, frozenset[str]]:
+    """Of each load that has begun: the identities that have passed, net of what came back."""
+    raw = ledger.stage_memory("loads")
+    if not raw:
+        return {}
+    progress = msgspec.msgpack.decode(raw, type=_LoadsMemory).progress
+    return {load: frozenset(each.passed) for load, each in progress.items()}
+
+
+class _Passed(msgspec.Struct):
+    passed: dict[str, int] = {}
+
+
+class _LoadsMemory(msgspec.Struct):
+    """What is needed here of what the stage `core/loads.py` keeps."""
+
+    progress: dict[str, _Passed] = {}
 
 
 def recent_passages(ledger: PostgresLedger, most: int) -> list[LocationRow]:

@@ -37,6 +37,7 @@ from contracts.codec import encode
 from contracts.named_points import reached
 from contracts.places import ReferenceChange
 from contracts.topics import kafka_topic
+from stream_processors.core.holding import Holding
 from stream_processors.core.partition import Partition
 from stream_processors.core.reference import Reference
 from stream_processors.core.understanding import Understanding
@@ -297,7 +298,7 @@ class _Worker:
                     partition=number,
                     epoch=hold.epoch,
                     next_offset=hold.next_offset,
-                    stages=Understanding(reference),
+                    stages=Holding(Understanding(reference)),
                 )
             memory = ledger.memory() if partitions else []
             for number, partition in partitions.items():

@@ -22,6 +22,8 @@ FIRST_LOAD_US = 60 * SECOND
 PALLETS_UNITS_MIN = 420
 """With fewer units left than this, no further second pallet is made: carts, conveyor and floor
 need some."""
+CART_IS_PLAIN = ("", "missing", "stranger")
+"""Faults that leave a load's cart alone: it may go out and in again before it leaves."""
 OUT_SHARE = 0.6
 """Share of loads that leave."""
 TAIL_US = 45 * SECOND
@@ -116,7 +118,7 @@ def _wishes(shift: Shift) -> list[Wish]:
     for _ in range(plan.turned_back):
         dice.choice(wishes).turned_back += 1
     for door, count in (("door-1", plan.twice_at_rows), ("door-2", plan.twice_elsewhere)):
-        here = [wish for wish in outgoing if wish.gate == door and not wish.fault]
+        here = [wish for wish in outgoing if wish.gate == door and wish.fault in CART_IS_PLAIN]
         for place in range(count if here else 0):
             here[place % len(here)].twice += 1
     return wishes
@@ -176,8 +178,7 @@ class _Loading:
         tags = [tag for tag in tags if missing is None or tag not in missing.tags]
         if stranger is not None:
             tags += stranger.tags
-        if self.outward:
-            self._from_bulk(pallet.tags, load)
+        staged_us = self._from_bulk(pallet.tags, load) if self.outward else 0
         truck = dice.random() < 0.65  # noqa: PLR2004 - the others take the hand truck.
         if self.wish.parked and place == 0:
             self._parked(tags)
@@ -189,7 +190,7 @@ class _Loading:
         at_us, self.now_us = shift.floor.through(
             load.gate, self.now_us, tags, outward=self.outward, truck=truck, load=load.name
         )
-        self._note(missing, stranger, at_us)
+        self._note(missing, stranger, at_us, staged_us)
         if not self.outward:
             self._to_bulk(tags)
         self._pause()
@@ -204,7 +205,9 @@ class _Loading:
             return self.shift.goods.case(self.dice.randint(3, 5))
         return None
 
-    def _note(self, missing: Case | None, stranger: Case | None, at_us: int) -> None:
+    def _note(
+        self, missing: Case | None, stranger: Case | None, at_us: int, staged_us: int
+    ) -> None:
         load = self.load
         for problem, case in (("missing", missing), ("stranger", stranger)):
             if case is None:
@@ -227,10 +230,9 @@ class _Loading:
             )
         if missing is not None and self.outward:
             x, y = _place_beside(self.dice, load.gate, inside=True)
+            from_us = max(staged_us, at_us - 90 * SECOND)
             until_us = at_us + int(self.dice.uniform(120.0, 240.0) * SECOND)
-            self.shift.floor.rests(
-                load.gate, at_us - 90 * SECOND, until_us, missing.tags, x, y, "left_behind"
-            )
+            self.shift.floor.rests(load.gate, from_us, until_us, missing.tags, x, y, "left_behind")
 
     def _parked(self, tags: list[Tag]) -> None:
         """The pallet waits in the field before it goes, on the side from which it comes."""
@@ -242,11 +244,15 @@ class _Loading:
         self.shift.floor.rests(self.load.gate, start_us, until_us, tags, x, y, "parked")
         self.now_us = until_us + 2 * SECOND
 
-    def _from_bulk(self, tags: list[Tag], load: Load) -> None:
+    def _from_bulk(self, tags: list[Tag], load: Load) -> int:
+        """Through the inner gate to staging, if there is time; when they are there."""
         wanted_us = load.opens_us - int(self.dice.uniform(60.0, 240.0) * SECOND)
         start_us = _free(self.shift.inner_gate, max(wanted_us, 5 * SECOND))
-        if start_us + 30 * SECOND < self.now_us:
-            self.shift.floor.through("gate-3", start_us, tags, outward=True, truck=True, load="")
+        if start_us + 30 * SECOND >= self.now_us:
+            return 0
+        floor = self.shift.floor
+        _, done_us = floor.through("gate-3", start_us, tags, outward=True, truck=True, load="")
+        return done_us
 
     def _to_bulk(self, tags: list[Tag]) -> None:
         wanted_us = self.now_us + int(self.dice.uniform(60.0, 240.0) * SECOND)

@@ -24,7 +24,7 @@ GATE_ZONES = {
 DEVICES = (*(reader.device for reader in READERS), SCANNER)
 """All devices, in the order in which they are told of."""
 
-READING = "session = 0\ntag_population = 64\nreport_every_s = 0.1\nkeepalive_s = 2.0\n"
+READING = "session = 0\ntag_population = 64\nreport_every_s = 0.1\n"
 """How a portal reads best: session 0 lets a tag answer at every antenna, because the reader's hop
 from antenna to antenna takes the power away for a moment and the flag falls; sessions 1 to 3 keep
 tags silent just while they pass. Reports come often, because their order tells the direction."""

@@ -18,6 +18,7 @@ from contracts.events import Direction
 from stream_processors.core.gate_state import VOTE, EyeCrossing
 from stream_processors.core.gate_track import (
     MOVERS,
+    ONCE,
     TRACKS,
     TWICE,
     Observation,
@@ -42,14 +43,22 @@ NEXT_ZONE = log(50.0) / 2
 """A sure read on one side right after says more."""
 COMPANY_SHARE = 0.9
 """Nine of ten that pass a gate within a second of others do what these do."""
+COMPANY_MAX = 6.0
+"""What a group's reads say together is never surer than this: their model may be wrong for all."""
+COMPANY_SHARE_WAITING = 0.3
+"""Of those that are known to wait beside the gate, fewer join the next that pass ..."""
+RESTING_MORE = 5.0
+"""... and more stay than of others."""
 ALONE = 0.5
 """With less company than half a visit's, who rests beside a gate does so while nobody passes."""
-EYES = log(19.0) / 2
-"""Beams are broken in order by what passes; one time of twenty it is somebody else's order."""
+EYES = log(49.0) / 2
+"""Beams are broken in order by what passes; one time of fifty it is somebody else's order."""
 EYES_WHOLE = -3.0
 """Nobody passes without breaking a beam."""
-EYES_NEAR_US = 2_500_000
-"""A crossing this near to the reads' middle is theirs."""
+EYES_LOUD_CDB = 800
+"""Reads within 8 dB of the visit's peak were made in the gate."""
+EYES_SLACK_US = 300_000
+"""Between a beam and a read of what broke it."""
 ELSEWHERE = -5.0
 """Heard louder at another gate at the same time: cross-talk."""
 SHADOW = log(0.15)
@@ -139,6 +148,11 @@ def weigh(samples: Sequence[Sample], level_cdbm: int, *, waiting: bool) -> Weigh
         if shadowed is not None and index < MOVERS:
             found = max(found, score(shadowed, track, waiting=waiting) + SHADOW / TEMPER)
         scores.append(found)
+    if not any(one[2].side for one in ordered):
+        # In one plane, no read tells which way or whether it turned: only that it moved.
+        moved = max(scores[index] for index in ONCE)
+        for index in ONCE:
+            scores[index] = moved
     return Weighed(ordered, observations, scores, _loud_middle(ordered), peak_cdbm, waiting)
 
 
@@ -161,8 +175,9 @@ def votes_of(weighed: Weighed) -> tuple[int, ...]:
 def judge(weighed: Weighed, context: Context) -> Judgement:
     """Decide what a visit means."""
     company = _company(weighed, context)
+    seen = _seen(weighed, context.eyes)
     total = [
-        TEMPER * one + company[index] + _context(track, context, weighed.at_us)
+        TEMPER * one + company[index] + _context(track, context, seen)
         for index, (one, track) in enumerate(zip(weighed.scores, TRACKS, strict=True))
     ]
     shares = _shares(total)
@@ -241,56 +256,63 @@ def _turn(samples: Sequence[Sample], path: Sequence[int]) -> int:
     return best
 
 
-def _context(track: Track, context: Context, at_us: int) -> float:
+def _context(track: Track, context: Context, seen: Sequence[str]) -> float:
     """How much likelier all that is known besides the reads and company makes a track."""
     found = FROM_ZONE * context.before * track.start
     found += NEXT_ZONE * context.after * track.end
     if context.elsewhere and track.crossings:
         found += ELSEWHERE
     if context.eyes is not None:
-        found += _eyes(track, context.eyes, at_us)
+        found += _eyes(track, seen)
     return found
 
 
 def _company(weighed: Weighed, context: Context) -> list[float]:
-    """The logarithmic share of each track, as company changes it.
-
-    Who is known to wait beside the gate is not expected to join those that pass.
-    """
+    """The logarithmic share of each track, as company changes it."""
     *votes, weight = context.company or (0,) * (MOVERS + 1)
+    together = COMPANY_SHARE
+    resting = 1.0
     if weighed.waiting:
-        votes, weight = [0] * MOVERS, 0
+        together, resting = COMPANY_SHARE_WAITING, RESTING_MORE
     moving = sum(track.share for track in TRACKS[:MOVERS])
+    alone = 1 / (1 + max(0, weight) / VOTE)
     group = _shares(
-        [vote / VOTE + log(track.share) for vote, track in zip(votes, TRACKS[:MOVERS], strict=True)]
+        [
+            max(-COMPANY_MAX, (vote - max(votes)) / VOTE) + log(track.share)
+            for vote, track in zip(votes, TRACKS[:MOVERS], strict=True)
+        ]
     )
     found = []
     for index, track in enumerate(TRACKS):
-        share = track.share / (1 + max(0, weight) / VOTE)
         if index < MOVERS:
-            share = group[index] * (moving + (1 - moving) * (1 - 1 / (1 + max(0, weight) / VOTE)))
-        found.append(log(COMPANY_SHARE * share + (1 - COMPANY_SHARE) * track.share))
+            share, own = group[index] * (1 - (1 - moving) * alone), track.share
+        else:
+            share, own = track.share * alone, track.share * resting
+        found.append(log(together * share + (1 - together) * own))
     return found
 
 
-def _eyes(track: Track, eyes: Sequence[EyeCrossing], at_us: int) -> float:
-    near = _nearest_eye(eyes, at_us)
-    if near is None:
+def _eyes(track: Track, seen: Sequence[str]) -> float:
+    """What the photo-eyes say of a track; `seen` are the crossings at which the tag was loud."""
+    if not seen:
         return EYES_WHOLE if track.crossings else 0.0
-    if near.direction == "back":
-        return -EYES if track.crossings else EYES
-    if len(track.crossings) > 1:
-        wanted = [direction for _, direction in track.crossings]
-        seen = [eye.direction for eye in eyes if eye.direction != "back"]
-        return EYES if seen == wanted else -EYES
-    if track.crossings:
-        return EYES if track.name == near.direction else -EYES
-    return -EYES / 2
+    wanted = [direction for _, direction in track.crossings] or ["back"]
+    if track.start == track.end and not track.crossings and track.name.startswith("stay"):
+        return 0.0
+    return EYES if list(seen) == wanted else -EYES
 
 
-def _nearest_eye(eyes: Sequence[EyeCrossing], at_us: int) -> EyeCrossing | None:
-    near = [eye for eye in eyes if abs(eye.at_us - at_us) <= EYES_NEAR_US]
-    return min(near, key=lambda eye: abs(eye.at_us - at_us)) if near else None
+def _seen(weighed: Weighed, eyes: Sequence[EyeCrossing] | None) -> list[str]:
+    """Directions of what crossed the beams just when the tag was loud."""
+    loud = -(1 << 20) if weighed.peak_cdbm is None else weighed.peak_cdbm - EYES_LOUD_CDB
+    times = [
+        _middle_us(one) for one in weighed.samples if one[3] is None or one[3] >= loud
+    ]
+    return [
+        eye.direction
+        for eye in eyes or ()
+        if any(eye.from_us - EYES_SLACK_US <= at_us <= eye.to_us + EYES_SLACK_US for at_us in times)
+    ]
 
 
 def _basis(track: Track, weighed: Weighed, context: Context, company: Sequence[float]) -> str:
@@ -305,8 +327,8 @@ def _basis(track: Track, weighed: Weighed, context: Context, company: Sequence[f
     index = TRACKS.index(track)
     eyes = 0.0
     if context.eyes is not None:
-        eyes = _eyes(track, context.eyes, weighed.at_us)
-        eyes -= _eyes(TRACKS[opposite], context.eyes, weighed.at_us)
+        seen = _seen(weighed, context.eyes)
+        eyes = _eyes(track, seen) - _eyes(TRACKS[opposite], seen)
     reasons = {
         "antenna_order": TEMPER * (weighed.scores[index] - weighed.scores[opposite]),
         "photo_eye": eyes,

@@ -21,18 +21,24 @@ COMPANY_NEAR = 3
 """Company is who passed within so many bins before or after: a pallet's length and its slack."""
 EYE_KEPT_US = 90_000_000
 """Older interruptions matter to no open visit: visits end after a minute."""
+NEVER_US = 1 << 62
 EYES_MAX = 64
 """Interruptions kept per side, however nervous an eye is."""
-EYE_PAIR_US = 4_000_000
-"""Whatever breaks both beams breaks the second within this of the first."""
+EYE_GAP_US = 1_500_000
+"""What breaks one beam and then the other within this went from one to the other."""
 
 
 class EyeCrossing(NamedTuple):
-    """Something broke both beams of a gate."""
+    """Something broke the beams of a gate."""
 
     at_us: int
+    """About when its front crossed the gate's line."""
     direction: str
     """`in`, `out` or `back`."""
+    from_us: int
+    """When the first beam was broken."""
+    to_us: int
+    """When the last one was whole again."""
 
 
 class Gate:
@@ -89,44 +95,35 @@ class Gate:
         self.dirty = True
 
     def crossings(self, from_us: int, to_us: int) -> list[EyeCrossing]:
-        """What broke both beams in a span of time.
+        """What broke beams within a span of time.
 
-        Going through, the beam that was broken first is also whole first; turning back, last.
+        While any beam is broken, something is in the gate. It came from the side whose beam it
+        broke first, and left to the side whose beam was whole again last.
         """
-        found = []
-        inner = [one for one in self.eyes[1] if one[0] <= to_us + EYE_PAIR_US]
-        used: set[int] = set()
-        for outer in self.eyes[0]:
-            pair = _nearest(outer, inner, used)
-            if pair is None:
-                continue
-            used.add(pair)
-            at_us = (outer[0] + inner[pair][0]) // 2
-            if from_us <= at_us <= to_us:
-                found.append(EyeCrossing(at_us, _direction(outer, inner[pair])))
-        found.sort()
-        return found
+        breaks = sorted(
+            (start, end or NEVER_US, side)
+            for side, beam in zip((-1, 1), self.eyes, strict=True)
+            for start, end in beam
+        )
+        found: list[EyeCrossing] = []
+        group: list[tuple[int, int, int]] = []
+        until_us = 0
+        for one in breaks:
+            apart_us = one[0] - until_us
+            alone = {side for _, _, side in group}
+            if group and (apart_us > EYE_GAP_US or (apart_us > 0 and one[2] in alone)):
+                found.append(_crossing(group))
+                group = []
+            group.append(one)
+            until_us = max(one[1], until_us) if len(group) > 1 else one[1]
+        if group:
+            found.append(_crossing(group))
+        return [one for one in found if one.to_us >= from_us and one.from_us <= to_us]
 
 
-def _nearest(
-    outer: tuple[int, int], inner: Sequence[tuple[int, int]], used: set[int]
-) -> int | None:
-    best = None
-    least_us = EYE_PAIR_US
-    for index, one in enumerate(inner):
-        apart_us = abs(one[0] - outer[0])
-        if index not in used and apart_us <= least_us:
-            least_us = apart_us
-            best = index
-    return best
-
-
-def _direction(outer: tuple[int, int], inner: tuple[int, int]) -> str:
-    outer_first = outer[0] < inner[0]
-    outer_off = outer[1] or 1 << 62
-    inner_off = inner[1] or 1 << 62
-    if outer_off == inner_off:
-        return "in" if outer_first else "out"
-    if outer_first != (outer_off < inner_off):
-        return "back"
-    return "in" if outer_first else "out"
+def _crossing(group: list[tuple[int, int, int]]) -> EyeCrossing:
+    start_us, _, first = group[0]
+    end_us, last = max((end, side) for _, end, side in group)
+    other_us = next((start for start, _, side in group if side != first), start_us)
+    direction = "back" if first == last else ("in" if first < 0 else "out")
+    return EyeCrossing((start_us + other_us) // 2, direction, start_us, end_us)

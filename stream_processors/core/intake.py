@@ -13,14 +13,15 @@ from contracts.reads import GateSignal, Read
 from stream_processors.core.dedup import tell_cycle, tell_stay, with_tag
 from stream_processors.core.entries import clock_entry, no_place_entry
 from stream_processors.core.reference import Place, is_class_level
-from stream_processors.core.settling import (
+from stream_processors.core.passing import (
     Crossing,
     Waited,
     came_back_inside,
     enter_passage,
-    settle_beside,
+    settle_undecided,
     tell_zone,
 )
+from stream_processors.core.settling import settle_beside
 from stream_processors.core.skew import DeviceClock
 from stream_processors.core.state import State
 from stream_processors.core.windows import SAMPLES_MAX, WINDOWS_MAX, Record, Stay, Visit, Window
@@ -127,6 +128,37 @@ def take_signals(state: State, signals: Sequence[GateSignal]) -> None:
         state.gate_of(location).eye(eye[1], broken=signal.state, at_us=at_us)
 
 
+def times_of(state: State, reads: Sequence[Read]) -> list[int]:
+    """When each read was, as `take_reads` would say if it took them now."""
+    found: list[int] = []
+    for read in reads:
+        place = state.reference.place_of(read.device, read.antenna)
+        if place is None:
+            found.append(read.received_us)
+            continue
+        tolerance_us = place.location.parameters.clock_tolerance_us
+        clock = state.devices.get(read.device) or _meet(state, read.device, reads)
+        difference_us = read.received_us - read.last_us
+        if not clock.is_plain(difference_us, read.received_us, tolerance_us):
+            clock.learn(difference_us, read.received_us, tolerance_us)
+        found.append(clock.corrected(read.last_us, read.received_us, tolerance_us))
+    return found
+
+
+def times_of_signals(state: State, signals: Sequence[GateSignal]) -> list[int]:
+    """When each signal was, as far as its device's clock is known."""
+    found: list[int] = []
+    for signal in signals:
+        eye = state.reference.eyes.get((signal.device, signal.port))
+        clock = state.devices.get(signal.device)
+        if eye is None or clock is None:
+            found.append(signal.received_us)
+            continue
+        tolerance_us = state.reference.locations[eye[0]].parameters.clock_tolerance_us
+        found.append(clock.corrected(signal.at_us, signal.received_us, tolerance_us))
+    return found
+
+
 def _stay(
     state: State, stay: Stay, place: Place, read: Read, first_us: int, last_us: int
 ) -> None:
@@ -145,6 +177,7 @@ def _stay(
     if stay.late or decide(record, stay, last_us) is None:
         return
     settle_beside(state, record, location.id)
+    settle_undecided(state, record, location.id, stay.clock, Waited(stay.received_us, 0))
     verdict = decide(record, stay, last_us)
     if verdict is None or record.zone == location.id:
         return

@@ -22,7 +22,7 @@ from stream_processors.core.agenda import GatewayTime, Times
 from stream_processors.core.gate_state import Gate
 from stream_processors.core.reference import Location, Place, Reference
 from stream_processors.core.skew import DeviceClock, SavedClock
-from stream_processors.core.windows import Sample, Stay, Tally, Trail, Visit, Window
+from stream_processors.core.windows import Sample, Stay, Tally, Trail, Undecided, Visit, Window
 
 SEPARATOR = "\x1f"
 CHUNKS_MAX = 8
@@ -71,7 +71,8 @@ class SavedTrail(msgspec.Struct, array_like=True, frozen=True):
     peak_cdbm: int
     load: str
     discrepancies: tuple[tuple[str, str], ...]
-    lingered_us: int
+    lingered: dict[str, int]
+    undecided: Undecided | None
     closes_us: int
     pinned: bool
     zone: str | None
@@ -211,7 +212,8 @@ def save_trail(trail: Trail) -> bytes:
             peak_cdbm=trail.peak_cdbm,
             load=trail.load,
             discrepancies=tuple(trail.discrepancies),
-            lingered_us=trail.lingered_us,
+            lingered=trail.lingered,
+            undecided=trail.undecided,
             closes_us=trail.closes_us,
             pinned=trail.pinned,
             zone=trail.record.zone,
@@ -230,7 +232,8 @@ def load_trail(trail: Trail, raw: bytes) -> None:
     trail.peak_cdbm = saved.peak_cdbm
     trail.load = saved.load
     trail.discrepancies = list(saved.discrepancies)
-    trail.lingered_us = saved.lingered_us
+    trail.lingered = saved.lingered
+    trail.undecided = saved.undecided
     trail.closes_us = saved.closes_us
     trail.pinned = saved.pinned
     if saved.pinned:

@@ -298,7 +298,7 @@ class Partition:
         values, removed = self._stages.memory_change()
         self._ticks_since += 1
         due = self._bytes_since > max(self._snapshot_bytes, DELTA_BYTES_MIN)
-        if due or self._ticks_since > self._snapshot_every_ticks:
+        if due or self._ticks_since >= self._snapshot_every_ticks:
             memory = Memory(snapshot=True, values=self._snapshot(), removed=[])
             self._snapshot_bytes = memory.size
             self._ticks_since = self._bytes_since = 0

@@ -7,18 +7,10 @@ what was still open at the gates beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
 from contracts.events import Direction, LocationEvent, LocationKind
 from stream_processors.core.agenda import Clock
 from stream_processors.core.dedup import Told, tally_samples, tell, tell_stay
-from stream_processors.core.entries import (
-    closed_entry,
-    digest_of,
-    location_entry,
-    location_id,
-    opened_entry,
-)
+from stream_processors.core.entries import location_entry, location_id
 from stream_processors.core.gate import (
     SURE,
     Context,
@@ -30,15 +22,13 @@ from stream_processors.core.gate import (
     weigh,
 )
 from stream_processors.core.gate_track import MOVERS
+from stream_processors.core.passing import Crossing, Waited, enter_passage, tell_zone
 from stream_processors.core.state import PINNED_US, State
-from stream_processors.core.triggers import Passed, came_back_closed, on_passage
 from stream_processors.core.windows import SAMPLES_MAX, Due, Record, Stay, Trail, Visit
 from stream_processors.core.zones import Verdict
 
 LINGERED_US = 300_000_000
 """Who waited beside a gate within this is taken to wait there still."""
-RECENT_US = 60_000_000
-"""A passage this recent still tells cross-talk at another gate from a passage there."""
 CROSSTALK_US = 6_000_000
 """Nobody passes two gates within this."""
 CROSSTALK_CDB = 300
@@ -47,13 +37,6 @@ EYES_REACH_US = 2_000_000
 """Beams are broken this much before the first or after the last read, at most."""
 TAIL_US = 8_000_000
 """Of a visit that does not end, this much is kept open: a passage may have just begun."""
-
-
-class Waited(NamedTuple):
-    """How long a decision waited on purpose, for the latency figure."""
-
-    received_us: int
-    window_us: int
 
 
 def close_stay(state: State, stay: Stay) -> None:
@@ -82,41 +65,6 @@ def _late_arrival(state: State, stay: Stay, told: Told) -> str | None:
     verdict = Verdict(LocationKind.ARRIVED, 0.5, "reads")
     waited = Waited(stay.received_us, stay.gap_us)
     return tell_zone(state, stay, told, verdict, stay.last_us, waited, late=True)
-
-
-def tell_zone(
-    state: State,
-    stay: Stay,
-    told: Told,
-    verdict: Verdict,
-    at_us: int,
-    waited: Waited,
-    *,
-    late: bool = False,
-) -> str:
-    """Enter a location event in a zone; its entry's id."""
-    record = stay.record
-    event = LocationEvent(
-        kind=verdict.kind,
-        identity=record.identity,
-        location=stay.location.id,
-        previous=None if late else record.zone,
-        at_us=at_us,
-        first_us=told.first_us,
-        last_us=told.last_us,
-        confidence=verdict.confidence,
-        basis=verdict.basis,
-        late=late,
-        incomplete=stay.clock.incomplete,
-        device=told.device,
-        sightings=(told.id,),
-        evidence_digest=told.digest,
-    )
-    entry = location_id(event.kind, event.identity, event.location, None, at_us, (told,))
-    state.out.entries.append(
-        location_entry(entry, event, received_us=waited.received_us, window_us=waited.window_us)
-    )
-    return entry
 
 
 def settle_visits(state: State, visits: Sequence[Visit]) -> None:
@@ -206,12 +154,8 @@ def _half(visit: Visit, zone: str | None) -> int:
 
 
 def _lingers(trail: Trail | None, visit: Visit) -> bool:
-    return (
-        trail is not None
-        and trail.gate == visit.location.id
-        and trail.lingered_us > 0
-        and abs(visit.first_us - trail.lingered_us) <= LINGERED_US
-    )
+    lingered_us = None if trail is None else trail.lingered.get(visit.location.id)
+    return lingered_us is not None and abs(visit.first_us - lingered_us) <= LINGERED_US
 
 
 def _elsewhere(visit: Visit) -> bool:
@@ -293,9 +237,7 @@ def _end_visit(state: State, visit: Visit) -> None:
 def _note_lingering(state: State, visit: Visit, last_us: int) -> None:
     """It was here and did not pass: the next such reads are no surprise."""
     trail = state.trail_of(visit.record, visit.clock)
-    if trail.gate == visit.location.id or not trail.passed_us:
-        trail.gate = visit.location.id
-        trail.lingered_us = last_us
+    trail.lingered[visit.location.id] = last_us
     trail.closes_us = max(trail.closes_us, last_us + LINGERED_US)
 
 
@@ -303,7 +245,8 @@ def _tell_passage(state: State, visit: Visit, passage: Passage, judgement: Judge
     """Enter one passage, and what it means for the loads."""
     record, location, clock = visit.record, visit.location, visit.clock
     peak = judgement.peak_cdbm
-    if passage.basis == "antenna_order" and passage.confidence >= SURE and peak is not None:
+    sure = passage.confidence >= SURE and passage.direction in (Direction.IN, Direction.OUT)
+    if sure and peak is not None:
         state.gate_of(location).heard(peak)
     told = tell(
         record.identity,
@@ -337,100 +280,6 @@ def _tell_passage(state: State, visit: Visit, passage: Passage, judgement: Judge
     )
 
 
-class Crossing(NamedTuple):
-    """A passage that is decided."""
-
-    location: str
-    inner: str
-    outer: str
-    direction: Direction
-    at_us: int
-    confidence: float
-    basis: str
-    late: bool
-    peak_cdbm: int = 0
-
-
-def enter_passage(
-    state: State, record: Record, crossing: Crossing, told: Told, clock: Clock[Due], waited: Waited
-) -> str:
-    """Enter a passage; its entry's id."""
-    moves = crossing.direction in (Direction.IN, Direction.OUT)
-    late = crossing.late or crossing.at_us < record.since_us
-    entry = location_id(
-        LocationKind.PASSED,
-        record.identity,
-        crossing.location,
-        crossing.direction,
-        crossing.at_us,
-        (told,),
-    )
-    trail = state.trail_of(record, clock)
-    load = None
-    opened = closed = ()
-    if moves:
-        passed = Passed(
-            gate=crossing.location,
-            direction=crossing.direction,
-            at_us=crossing.at_us,
-            late=late,
-            found_us=clock.now_us if not clock.incomplete else waited.received_us,
-            evidence=(entry, told.id),
-        )
-        load, opened, closed = on_passage(state.reference, record, trail, passed)
-    event = LocationEvent(
-        kind=LocationKind.PASSED,
-        identity=record.identity,
-        location=crossing.location,
-        previous=None if late else record.zone,
-        direction=crossing.direction,
-        at_us=crossing.at_us,
-        first_us=told.first_us,
-        last_us=told.last_us,
-        confidence=crossing.confidence,
-        basis=crossing.basis,
-        late=late,
-        incomplete=clock.incomplete,
-        device=told.device,
-        sightings=(told.id,),
-        evidence_digest=digest_of((told,)),
-        load=load,
-    )
-    timing = {"received_us": waited.received_us, "window_us": waited.window_us}
-    entries = state.out.entries
-    entries.append(location_entry(entry, event, **timing))
-    entries += [opened_entry(one, **timing) for one in opened]
-    entries += [
-        closed_entry(one, identity=record.identity, location=crossing.location, **timing)
-        for one in closed
-    ]
-    if not late:
-        _move(state, record, trail, crossing)
-    return entry
-
-
-def _move(state: State, record: Record, trail: Trail, crossing: Crossing) -> None:
-    """Where an identity is after a passage."""
-    record.since_us = crossing.at_us
-    if crossing.direction in (Direction.IN, Direction.OUT):
-        record.zone = crossing.inner if crossing.direction is Direction.IN else crossing.outer
-        trail.gate = crossing.location
-        trail.direction = crossing.direction
-        trail.passed_us = crossing.at_us
-        trail.peak_cdbm = crossing.peak_cdbm
-        trail.lingered_us = 0
-        trail.pinned = False
-        trail.closes_us = max(trail.closes_us, crossing.at_us + RECENT_US)
-        for window in record.windows:
-            if isinstance(window, Stay):
-                window.forget()
-                state.touch(window)
-        state.watch(record)
-    else:
-        # The ledger's newest event then does not tell where it is: the trail must.
-        trail.pinned = True
-
-
 def close_trail(state: State, trail: Trail, clock: Clock[Due]) -> None:
     """A trail is due."""
     if trail.record.trail is not trail:
@@ -441,32 +290,6 @@ def close_trail(state: State, trail: Trail, clock: Clock[Due]) -> None:
         clock.trails.put(trail, trail.closes_us)
     else:
         state.end_trail(trail)
-
-
-def came_back_inside(
-    state: State, record: Record, at_us: int, entry: str, location: str, waited: Waited
-) -> None:
-    """A sure read inside takes back a passage out: what was open because of it is closed."""
-    trail = record.trail
-    if trail is None:
-        return
-    trail.pinned = False
-    state.dirty_trails[record.identity] = trail
-    here = state.reference.locations.get(location)
-    if trail.direction != Direction.OUT or here is None or here.outside:
-        return
-    for one in came_back_closed(trail, Direction.IN, at_us, (entry,)):
-        state.out.entries.append(
-            closed_entry(
-                one,
-                identity=record.identity,
-                location=location,
-                received_us=waited.received_us,
-                window_us=waited.window_us,
-            )
-        )
-    trail.load = ""
-    trail.direction = ""
 
 
 def depart(state: State, record: Record, clock: Clock[Due]) -> None:

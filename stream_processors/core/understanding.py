@@ -76,6 +76,14 @@ class Understanding:
         settle_visits(state, sorted(visits.values(), key=_order))
         return out
 
+    def times_of(self, reads: Sequence[Read]) -> list[int]:
+        """When each read was, by the agent's clock. Teaches clocks, decides nothing."""
+        return intake.times_of(self._state, reads)
+
+    def times_of_signals(self, signals: Sequence[GateSignal]) -> list[int]:
+        """The same of signals."""
+        return intake.times_of_signals(self._state, signals)
+
     def memory_change(self) -> tuple[dict[str, bytes], list[str]]:
         """New values and removed keys since the last call of this or `memory_snapshot`."""
         return keeping.change(self._state)

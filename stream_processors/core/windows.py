@@ -7,6 +7,8 @@ because their order is what tells the direction; it is short-lived and bounded.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from stream_processors.core.agenda import Clock
 from stream_processors.core.reference import Location, Place
 
@@ -251,6 +253,19 @@ class Visit(Window):
         return min(silent_us, self.first_us + parameters.sighting_us_max)
 
 
+class Undecided(NamedTuple):
+    """A passage of unknown direction, told, until something tells its direction."""
+
+    gate: str
+    at_us: int
+    first_us: int
+    last_us: int
+    received_us: int
+    device: str
+    sighting: str
+    digest: str
+
+
 class Trail:
     """What an identity did at gates of late, as far as it changes what its next passage means."""
 
@@ -260,19 +275,20 @@ class Trail:
         "discrepancies",
         "gate",
         "gateways",
-        "lingered_us",
+        "lingered",
         "load",
         "passed_us",
         "peak_cdbm",
         "pinned",
         "record",
         "saved",
+        "undecided",
     )
 
     def __init__(self, record: Record) -> None:
         self.record = record
         self.gate = ""
-        """Where it passed last, or lingers."""
+        """Where it passed last."""
         self.direction = ""
         self.passed_us = 0
         self.peak_cdbm = 0
@@ -280,8 +296,10 @@ class Trail:
         """The load that its last passage counted for, until it comes back."""
         self.discrepancies: list[tuple[str, str]] = []
         """Open ones: id and the direction that it moved in."""
-        self.lingered_us = 0
-        """When it was last read at `gate` without passing; 0 if it was not."""
+        self.lingered: dict[str, int] = {}
+        """Gate to when it was last read there, resting."""
+        self.undecided: Undecided | None = None
+        """A passage whose direction its next sure event tells."""
         self.closes_us = 0
         """Until when the trail matters."""
         self.gateways: tuple[str, ...] = ()

@@ -146,15 +146,18 @@ class LogTopics:
             return {}
         reader = consumer(self._kafka, **{"enable.partition.eof": True})
         try:
-            return {each: _bounds(reader, topic, each) for each in range(partitions)}
+            return {each: bounds_of(reader, topic, each) for each in range(partitions)}
         except KafkaException as error:
             raise KafkaDownError(f"Kafka at {self._kafka} does not answer: {error}") from error
         finally:
             reader.close()
 
 
-def _bounds(reader: Consumer, topic: str, partition: int) -> Bounds:
-    """First and end of one partition; the end by reading up to it."""
+def bounds_of(reader: Consumer, topic: str, partition: int) -> Bounds:
+    """First and end of one partition; the end by reading up to it.
+
+    The reader has `enable.partition.eof` set.
+    """
     first, end = reader.get_watermark_offsets(
         TopicPartition(topic, partition), timeout=ANSWER_SECONDS_MAX
     )

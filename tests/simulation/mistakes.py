@@ -249,6 +249,13 @@ def _restless_partitions(plan: Plan) -> None:
     plan.use_real_stages = False
 
 
+def _restless_partitions_and_workers(plan: Plan) -> None:
+    plan.blows += ["partitions"] * 8
+    plan.workers = 2
+    plan.rates["worker"].pause = 0.008
+    plan.use_real_stages = False
+
+
 def _restless_readers(plan: Plan) -> None:
     plan.stale_rate = 0.05
     plan.workers = plan.sinks = 2
@@ -284,7 +291,9 @@ MISTAKES = {
     "acknowledges one for all": Mistake(
         Cores(admission=AcknowledgesOneForAll), _restless_partitions
     ),
-    "forgets old memory soon": Mistake(Cores(ledger=ForgetsOldMemorySoon), _restless_partitions),
+    "forgets old memory soon": Mistake(
+        Cores(ledger=ForgetsOldMemorySoon), _restless_partitions_and_workers
+    ),
     "obeys old sinks": Mistake(Cores(ledger=ObeysOldSinks), _restless_readers),
 }
 """Each must be found."""

@@ -12,7 +12,7 @@ from ledger_sink.commit import LeaseLostError, commit
 from ledger_sink.core.admission import Verdict
 from ledger_sink.ledger import SpoolAcknowledged
 from tests.simulation.loop import POINT, EndedError
-from tests.simulation.site import FETCH, POLL_S, SiteProgram
+from tests.simulation.site import FETCH_EVENTS, POLL_S, SiteProgram
 
 REPUBLISH_S = 3.0
 
@@ -59,7 +59,7 @@ class Sink(SiteProgram):
 
     def _read(self, number: int) -> Iterator[float]:
         for offset, raw in self.site.kafka.fetch(
-            f"events.{self._log}", number, self._offsets[number], FETCH
+            f"events.{self._log}", number, self._offsets[number], FETCH_EVENTS
         ):
             output = decode(Output, raw, source="sink", at_us=0)
             if isinstance(output, Output):

@@ -21,6 +21,9 @@ LEASE_S = 3.0
 POLL_S = 0.12
 LEDGER_S = 0.7
 FETCH = 24
+"""Records that a worker takes at once."""
+FETCH_EVENTS = 400
+"""Outputs that a sink takes at once: it does little with each, so it is never the slower one."""
 
 
 class Disk(SenderSpool, Protocol):

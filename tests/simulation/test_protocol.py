@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
 import pytest
@@ -23,7 +24,7 @@ def story_of(report: Report) -> str:
 def test_whatever_fails_nothing_is_lost_or_entered_twice(block: int) -> None:
     """Every seed is a run of its own; a failure names it and tells what happened in it."""
     first = 1 + block * BLOCK_SEEDS
-    print(f"seeds {first} to {first + BLOCK_SEEDS - 1}")
+    sys.stdout.write(f"seeds {first} to {first + BLOCK_SEEDS - 1}\n")
     for seed in range(first, first + BLOCK_SEEDS):
         report = simulate(seed)
         assert not report.violation, story_of(report)
@@ -36,7 +37,7 @@ def test_a_planted_mistake_is_found(name: str) -> None:
     for seed in range(1, MISTAKE_SEEDS_MAX + 1):
         report = simulate(seed, cores=mistake.cores, change=mistake.weather)
         if report.violation:
-            print(f"found by seed {seed}: {report.violation}")
+            sys.stdout.write(f"found by seed {seed}: {report.violation}\n")
             return
     pytest.fail(f"{MISTAKE_SEEDS_MAX} seeds did not notice a program that {name}")
 

@@ -1,23 +1,40 @@
 -- What people ask the ledger; queries.py gives the answers their types.
 
+-- name: sites
+-- The sites whose chains this ledger holds, and how many entries each has.
+select site, seq from ledger.chains order by site
+
+-- name: known_identities
+-- Which of some identities were ever read or entered; two lookups in an index each.
+select w.identity from unnest(%(identities)s::text[]) as w (identity)
+where exists (select from ledger.evidence e where e.site = %(site)s and e.identity = w.identity)
+    or exists (select from ledger.entries e where e.site = %(site)s and e.identity = w.identity)
+
 -- name: identities_like
--- Identities that end in what somebody typed; the pattern is escaped by the caller.
-select identity from ledger.evidence where site = %(site)s and (identity = %(text)s or identity like %(pattern)s)
+-- Identities that end in what somebody typed; the pattern is escaped by the caller. Reads every sighting.
+select identity from ledger.evidence where site = %(site)s and identity like %(pattern)s
 union
-select identity from ledger.entries
-where site = %(site)s and identity is not null and (identity = %(text)s or identity like %(pattern)s)
+select identity from ledger.entries where site = %(site)s and identity is not null and identity like %(pattern)s
 order by identity limit %(most)s
 
 -- name: life
--- All entries about an identity: those that name it, and the few of other kinds whose payload lists it.
+-- All entries about an identity: those that name it, discrepancies whose payload lists it, and what closed these.
+with opened as (
+    select e.seq, e.id, e.kind, e.happened_us, e.recorded_us, e.location, e.payload,
+        j.payload ->> 'discrepancy' as discrepancy
+    from ledger.entries e, lateral ledger.json_of(e.payload) as j (payload)
+    where e.site = %(site)s and e.kind = 'discrepancy_opened' and j.payload -> 'identities' ? %(identity)s
+)
 select e.seq, e.id, e.kind, e.happened_us, e.recorded_us, e.location, e.payload
 from ledger.entries e
 where e.site = %(site)s and e.identity = %(identity)s
 union
+select o.seq, o.id, o.kind, o.happened_us, o.recorded_us, o.location, o.payload from opened o
+union
 select e.seq, e.id, e.kind, e.happened_us, e.recorded_us, e.location, e.payload
 from ledger.entries e, lateral ledger.json_of(e.payload) as j (payload)
-where e.site = %(site)s and e.kind <> 'location' and e.kind like 'discrepancy%%'
-    and j.payload -> 'identities' ? %(identity)s
+where e.site = %(site)s and e.kind = 'discrepancy_closed'
+    and j.payload ->> 'discrepancy' in (select o.discrepancy from opened o)
 order by 4, 1
 
 -- name: sightings_of
@@ -50,15 +67,11 @@ select e.identity, e.location, e.happened_us from ledger.entries e
 where e.site = %(site)s and e.identity = any (%(identities)s) and e.kind = 'location' and e.happened_us < %(before_us)s
 order by e.happened_us desc, e.seq desc limit 1
 
--- name: load_states
--- The newest state of each load.
-select load, state, location, expected, passed, at_us from ledger.load_states where site = %(site)s order by load
-
--- name: discrepancies
--- Every discrepancy, in the order in which they were opened.
-select discrepancy, problem, load, expected_load, location, identities, item, quantity, at_us, found_us,
-    closed_reason, closed_us
-from ledger.discrepancies where site = %(site)s order by seq
+-- name: told
+-- Entries of some kinds behind an entry, in order. Of location events there are too many: they have queries of
+-- their own.
+select seq, payload from ledger.entries
+where site = %(site)s and kind <> 'location' and kind = any (%(kinds)s) and seq > %(after)s order by seq
 
 -- name: kinds
 -- How many entries of each kind.
@@ -85,6 +98,7 @@ select coalesce(sum(reads), 0)::bigint from ledger.losses where site = %(site)s
 -- The latency histogram.
 select upto_us, entries from ledger.latencies where site = %(site)s
 
--- name: device_states
--- What each device last said of itself.
-select device, state, detail, at_us from ledger.device_states where site = %(site)s order by device
+-- name: windows
+-- How long decisions waited on purpose: what half, and what 99 of 100, of the entries waited at most.
+select percentile_disc(array[0.5, 0.99]) within group (order by window_us) from ledger.entries
+where site = %(site)s and read_received_us is not null

@@ -1,7 +1,9 @@
 """The simulated reader reads what its client asked for, and no more."""
 
+import os
 import struct
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +27,8 @@ from firmware_sim.core.inventory import Inventory
 from firmware_sim.core.layout import DOOR_1, DOOR_2, GATE_3, Reader
 from firmware_sim.core.llrp_radio import Radio
 from firmware_sim.core.llrp_reader import LlrpReader
+from firmware_sim.core.llrp_reports import Entry, ReportWriter
+from firmware_sim.core.llrp_specs import Content
 from firmware_sim.core.llrp_wire import (
     Kind,
     MessageType,
@@ -274,6 +278,33 @@ def test_a_reboot_forgets_everything_and_starts_the_uptime_anew() -> None:
     assert states_of(again) == {}
     stamp = parameters(parameters(again.greeting[0].body)[0].body)[0]
     assert stamp == Parameter(Kind.UPTIME, struct.pack(">Q", SECOND))
+
+
+# Against bytes that we did not make.
+
+
+VECTORS = Path(os.environ.get("TALLYGATE_CONFORMANCE_DATA", "../shared/data")) / "llrp"
+
+
+def test_a_tag_report_is_written_as_a_real_readers() -> None:
+    """ROAccessReport-001: EPC-96, antenna, signal, first seen."""
+    epc = bytes.fromhex("3000abcdef00000000000003")
+    carried = shift().tracks[0].carried[0]
+    entry = Entry(epc, 1, 1, 1, 1, 1, -48, 0, 0, 1, carried)
+    writer = ReportWriter(utc=True, omit_unchanged=False)
+    seen_us = 1_594_174_805_140_192
+    written = writer.tag_report(entry, Content(0x1600), seen_us, seen_us)
+    assert written == (VECTORS / "ROAccessReport-001.bytes").read_bytes()
+
+
+def test_a_real_readers_configuration_is_read_and_none_of_it_is_unknown_here() -> None:
+    """GetReaderConfigResponse-000: what it holds is what this reader tells, a vendor's apart."""
+    real = parameters((VECTORS / "GetReaderConfigResponse-000.bytes").read_bytes())
+    client = Client(reader_over(shift()))
+    ours = parameters(client.ask(MessageType.GET_READER_CONFIG, bytes(7)).body)
+    kinds = {part.kind for part in ours} | {Kind.ACCESS_REPORT_SPEC, 1023}
+    assert {part.kind for part in real} <= kinds
+    assert len(real) > 10
 
 
 # Bad input.

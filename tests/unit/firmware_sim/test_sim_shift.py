@@ -171,8 +171,16 @@ def test_a_setting_changes_the_scenario_and_a_wrong_name_is_told() -> None:
     changed = with_settings(DEFAULT, ["read_rate=0.5", "loads_per_door=3"])
     assert changed.signal.read_rate == 0.5
     assert len(shift_of(1, changed).loads) == 6
-    with pytest.raises(ValueError, match="no parameter 'red_rate'"):
-        with_settings(DEFAULT, ["red_rate=0.5"])
+    reader = with_settings(DEFAULT, ["door-1.reboots_s=[300]", "gate-9.utc_clock=false"]).readers
+    assert reader["door-1"].reboots_s == (300,)
+    assert reader["door-1"].drift_ppm == DEFAULT.readers["door-1"].drift_ppm
+    assert not reader["gate-9"].utc_clock
+    for wrong in ("red_rate=0.5", "door-1.colour=3"):
+        with pytest.raises(ValueError, match="no parameter"):
+            with_settings(DEFAULT, [wrong])
+    for wrong in ("read_rate=much", 'read_rate="much"', "door-1.reboots_s=3"):
+        with pytest.raises(ValueError, match=wrong):
+            with_settings(DEFAULT, [wrong])
 
 
 def test_a_tiny_shift_is_a_shift_too() -> None:

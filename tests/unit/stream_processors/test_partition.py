@@ -1,0 +1,537 @@
+"""What a record may do to a partition, and what a restart finds again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from contracts.codec import decode_json, encode
+from contracts.events import Entry, Evidence
+from contracts.ids import partition_of
+from contracts.log import MemoryChange, Output, Part, SpoolProgress, Tick
+from contracts.reads import DeviceChange, GateSignal, Loss, Read, ReadBatch, Reject
+from stream_processors.core.keys import change_key, loss_key, reject_key
+from stream_processors.core.partition import LogSkippedError, Partition
+from stream_processors.core.regroup import Place, shares_of
+from stream_processors.core.watch import CommitWatch, Verdict
+
+SPOOL = "a" * 32
+KEY = ("dock", SPOOL)
+Row = tuple[int, int, int, bytes]
+
+
+class Notes:
+    """Stages that keep identities until told to let go, and note what they were given."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, int] = {}
+        self.taken: list[str] = []
+        self.signals = 0
+        self.ticks: list[tuple[dict[str, int], int]] = []
+        self.let_go = False
+        self.whereabouts: list[tuple[str, str, int, str]] = []
+        self._changed: set[str] = set()
+
+    def take_reads(
+        self, reads: Sequence[Read], gateway: str, gateway_us: int
+    ) -> tuple[list[Entry], list[Evidence]]:
+        """Keep."""
+        del gateway, gateway_us
+        for read in reads:
+            self.taken.append(read.identity)
+            self.held[read.identity] = self.held.get(read.identity, 0) + 1
+            self._changed.add(read.identity)
+        return [], []
+
+    def take_signals(
+        self, signals: Sequence[GateSignal], gateway: str
+    ) -> tuple[list[Entry], list[Evidence]]:
+        """Count."""
+        del gateway
+        self.signals += len(signals)
+        return [], []
+
+    def take_tick(
+        self, gateways: Mapping[str, int], bridge_us: int
+    ) -> tuple[list[Entry], list[Evidence]]:
+        """Note; let go if told to."""
+        self.ticks.append((dict(gateways), bridge_us))
+        evidence = []
+        if self.let_go:
+            for identity, reads in sorted(self.held.items()):
+                self._changed.add(identity)
+                evidence.append(
+                    Evidence(
+                        id=identity,
+                        entry=None,
+                        identity=identity,
+                        location="stage",
+                        first_us=1,
+                        last_us=2,
+                        reads=reads,
+                        payload=b"x" * 100,
+                    )
+                )
+            self.held.clear()
+        return [], evidence
+
+    def memory_change(self) -> tuple[dict[str, bytes], list[str]]:
+        """What is held."""
+        changed, self._changed = sorted(self._changed), set()
+        return (
+            {f"i/{each}": b"%d" % self.held[each] for each in changed if each in self.held},
+            [f"i/{each}" for each in changed if each not in self.held],
+        )
+
+    def memory_snapshot(self) -> dict[str, bytes]:
+        """All that is held, and something that belongs to nobody."""
+        return {"device": b"skew"} | {f"i/{each}": b"%d" % n for each, n in self.held.items()}
+
+    def restore(
+        self, values: Mapping[str, bytes], whereabouts: Iterable[tuple[str, str, int, str]]
+    ) -> None:
+        """Hold again."""
+        self.whereabouts = list(whereabouts)
+        for key, value in values.items():
+            if key.startswith("i/"):
+                self.held[key[2:]] = int(value)
+
+    def identity_of(self, key: str) -> str | None:
+        """Whose it is."""
+        return key[2:] if key.startswith("i/") else None
+
+
+class Desk:
+    """A partition with its log, and the memory that its ticks told."""
+
+    def __init__(
+        self,
+        *,
+        partitions: int = 1,
+        partition: int = 0,
+        rows: Iterable[Row] = (),
+        chunk_bytes_max: int = 400_000,
+        snapshot_every_ticks: int = 300,
+    ) -> None:
+        self.notes = Notes()
+        self.core = Partition(
+            log="log",
+            partitions=partitions,
+            partition=partition,
+            epoch=3,
+            next_offset=0,
+            stages=self.notes,
+            chunk_bytes_max=chunk_bytes_max,
+            snapshot_every_ticks=snapshot_every_ticks,
+        )
+        self.core.restore(rows, [])
+        self.place = (partitions, partition)
+        self.changes: list[MemoryChange] = []
+
+    def take(self, record: msgspec.Struct | bytes) -> Output:
+        """The next record's output; chunks are put together as a sink does."""
+        raw = record if isinstance(record, bytes) else encode(record)
+        offset = self.core.next_offset
+        outputs = self.core.take(offset, raw)
+        assert [each.chunk for each in outputs] == list(range(len(outputs)))
+        assert [each.more for each in outputs] == [True] * (len(outputs) - 1) + [False]
+        assert {each.offset for each in outputs} == {offset}
+        for each in outputs:
+            if each.tick is not None and each.tick.memory:
+                self.changes.append(msgspec.msgpack.decode(each.tick.memory, type=MemoryChange))
+        return msgspec.structs.replace(
+            outputs[-1],
+            entries=tuple(entry for each in outputs for entry in each.entries),
+            evidence=tuple(row for each in outputs for row in each.evidence),
+        )
+
+    def rows(self) -> list[Row]:
+        """The memory as the ledger gives it."""
+        return [(*self.place, number, encode(each)) for number, each in enumerate(self.changes)]
+
+
+def read_of(identity: str) -> Read:
+    return Read(
+        identity=identity, device="door", antenna=1, first_us=1, last_us=2, received_us=3, count=1
+    )
+
+
+def part(sequence: int, *identities: str, previous: int = 0, run: int = 1) -> Part:
+    return Part(
+        run=run,
+        gateway="dock",
+        spool=SPOOL,
+        sequence=sequence,
+        previous=previous,
+        gateway_us=sequence * 10,
+        reads=tuple(map(read_of, identities or ("tag",))),
+    )
+
+
+def tick(number: int, sequence: int = 0, *, part: int = 0, run: int = 1, at_us: int = 0) -> Tick:
+    progress = SpoolProgress(
+        gateway="dock", spool=SPOOL, sequence=sequence, gateway_us=sequence * 10, part=part
+    )
+    return Tick(
+        run=run,
+        number=number,
+        bridge_us=at_us or number,
+        spools=(progress,) if sequence else (),
+    )
+
+
+def covered(output: Output) -> list[int]:
+    assert output.tick is not None
+    return [progress.sequence for progress in output.tick.spools]
+
+
+def test_each_record_has_one_output_that_names_it() -> None:
+    desk = Desk()
+    for number, record in enumerate([part(1), tick(1, 1, part=1), b"garbage", part(1)]):
+        output = desk.take(record)
+        assert (output.log, output.partition, output.offset) == ("log", 0, number)
+        assert output.epoch == 3
+
+
+def test_a_record_that_comes_again_has_no_output() -> None:
+    desk = Desk()
+    desk.take(part(1))
+    assert desk.core.take(0, encode(part(1))) == []
+
+
+def test_a_log_that_skips_ends_the_process() -> None:
+    with pytest.raises(LogSkippedError, match="0 is missing"):
+        Desk().core.take(1, encode(part(1)))
+
+
+def test_a_part_is_taken_once() -> None:
+    desk = Desk()
+    for record in (part(1), part(2, previous=1), part(1), part(2, previous=1), part(2, run=2)):
+        desk.take(record)
+    assert desk.notes.taken == ["tag", "tag"]
+
+
+def test_a_part_behind_a_missing_one_waits_for_a_new_run() -> None:
+    desk = Desk()
+    desk.take(part(1, "a"))
+    desk.take(part(3, "c", previous=2))
+    assert desk.notes.taken == ["a"]
+    for record in (part(2, "b", run=2), part(3, "c", previous=2, run=2)):
+        desk.take(record)
+    assert desk.notes.taken == ["a", "b", "c"]
+
+
+def test_a_gap_is_told_to_nobody_as_held() -> None:
+    """Neither acknowledged nor a reason to close windows."""
+    desk = Desk()
+    desk.take(part(1, "a"))
+    desk.take(part(3, "c", previous=2))
+    assert covered(desk.take(tick(1, 3, part=3))) == []
+    assert desk.core.gaps == {KEY}
+    assert desk.notes.ticks[-1][0] == {}
+    desk.take(part(2, "b", run=2))
+    assert covered(desk.take(tick(1, 2, part=2, run=2))) == [2]
+    assert desk.core.gaps == frozenset()
+
+
+def test_a_missing_last_part_is_noticed_at_the_tick() -> None:
+    desk = Desk()
+    desk.take(part(1))
+    assert covered(desk.take(tick(1, 2, part=2))) == []
+    assert covered(desk.take(tick(2, 2, part=1))) == [2]
+
+
+def test_what_an_old_run_writes_late_is_void() -> None:
+    desk = Desk()
+    desk.take(part(1, "a", run=2))
+    desk.take(part(2, "b", previous=1, run=1))
+    assert desk.take(tick(9, 2, part=1, run=1)).tick is None
+    assert desk.notes.taken == ["a"]
+    assert desk.notes.ticks == []
+
+
+def test_a_tick_that_comes_twice_is_one() -> None:
+    desk = Desk()
+    assert desk.take(tick(1)).tick is not None
+    assert desk.take(tick(1)).tick is None
+    assert desk.take(tick(1, run=2)).tick is not None
+
+
+def test_time_never_goes_back() -> None:
+    """A new run begins with what the ledger lacks, which is older."""
+    desk = Desk()
+    desk.take(part(1))
+    desk.take(part(2, previous=1))
+    desk.take(tick(1, 2, part=2, at_us=100))
+    desk.take(tick(1, 1, run=2, at_us=90))
+    assert desk.notes.ticks == [({"dock": 20}, 100), ({"dock": 20}, 100)]
+
+
+def test_rejects_losses_and_device_changes_become_entries() -> None:
+    reject = Reject(source="dock/door", reason="odd", raw=b"\x01", raw_length=1, at_us=5)
+    loss = Loss(
+        gateway="dock",
+        spool=SPOOL,
+        reason="spool_cut",
+        first_sequence=1,
+        last_sequence=3,
+        reads=None,
+        at_us=6,
+    )
+    change = DeviceChange(device="door", state="refused", detail="in use", at_us=7)
+    record = msgspec.structs.replace(
+        part(4), rejects=(reject, reject), losses=(loss,), changes=(change,)
+    )
+    entries = Desk().take(record).entries
+    assert [entry.kind for entry in entries] == ["reject", "reject", "loss", "device"]
+    assert [entry.happened_us for entry in entries] == [5, 5, 6, 7]
+    assert len({entry.id for entry in entries}) == 4
+    assert entries[0].id == reject_key(KEY, 4, reject)
+    assert entries[2].id == loss_key(loss)
+    assert entries[3].id == change_key(KEY, 4, change)
+    assert decode_json(Reject, entries[0].payload) == reject
+    assert decode_json(Loss, entries[2].payload) == loss
+
+
+def test_a_loss_is_the_same_whoever_notices_it_when() -> None:
+    loss = Loss(
+        gateway="dock",
+        spool=SPOOL,
+        reason="spool_cut",
+        first_sequence=1,
+        last_sequence=3,
+        reads=None,
+        at_us=6,
+    )
+    later = msgspec.structs.replace(loss, at_us=7)
+    assert loss_key(loss) == loss_key(later)
+    counted = msgspec.structs.replace(loss, first_sequence=0, last_sequence=0, reads=5)
+    assert loss_key(counted) != loss_key(msgspec.structs.replace(counted, at_us=7))
+
+
+def test_what_belongs_to_no_spool_is_taken_whatever_its_run() -> None:
+    desk = Desk()
+    desk.take(part(1, run=2))
+    reject = Reject(source="bridge", reason="odd", raw=b"\x01", raw_length=1, at_us=5)
+    loose = Part(
+        run=1,
+        gateway="dock",
+        spool="",
+        sequence=0,
+        previous=0,
+        gateway_us=0,
+        rejects=(reject,),
+    )
+    first, second = desk.take(loose), desk.take(loose)
+    assert first.entries[0].kind == "reject"
+    assert first.entries == second.entries
+
+
+@given(raw=some.binary(max_size=60))
+@settings(max_examples=50, deadline=None)
+def test_whatever_lies_in_the_log_is_a_reject_and_work_goes_on(raw: bytes) -> None:
+    desk = Desk()
+    output = desk.take(raw)
+    assert [entry.kind for entry in output.entries] == ["reject"]
+    assert decode_json(Reject, output.entries[0].payload).raw == raw
+    assert output.tick is None
+    desk.take(part(1))
+    assert desk.notes.taken == ["tag"]
+
+
+def test_memory_is_a_snapshot_first_and_then_what_changed() -> None:
+    desk = Desk()
+    desk.take(part(1, "a"))
+    desk.take(tick(1, 1, part=1))
+    desk.take(tick(2, 1, part=1))
+    desk.take(part(2, "b", previous=1))
+    desk.take(tick(3, 2, part=2))
+    first, second = desk.changes
+    assert first.snapshot
+    assert first.values["s/i/a"] == b"1"
+    assert first.values["s/device"] == b"skew"
+    assert not second.snapshot
+    assert {key for key in second.values if key.startswith("s/")} == {"s/i/b"}
+    desk.notes.let_go = True
+    desk.take(tick(4, 2, part=2))
+    assert desk.changes[-1].removed == ("s/i/a", "s/i/b")
+
+
+def test_a_snapshot_comes_again_so_that_a_restart_reads_little() -> None:
+    desk = Desk(snapshot_every_ticks=3)
+    for number in range(1, 8):
+        desk.take(part(number, previous=number - 1))
+        desk.take(tick(number, number, part=number))
+    assert [each.snapshot for each in desk.changes] == [True, False, False] * 2 + [True]
+
+
+def test_a_restart_goes_on_as_if_nothing_had_been() -> None:
+    desk = Desk()
+    desk.take(part(1, "a", run=4))
+    desk.take(tick(1, 1, part=1, run=4, at_us=50))
+    desk.take(part(2, "b", previous=1, run=4))
+    desk.take(tick(2, 2, part=2, run=4, at_us=60))
+    again = Desk(rows=desk.rows())
+    assert again.notes.held == {"a": 1, "b": 1}
+    for record in (part(2, "b", previous=1, run=4), part(3, "x", previous=2, run=3)):
+        again.take(record)
+    assert again.notes.taken == []
+    again.take(part(3, "c", previous=2, run=4))
+    assert again.notes.taken == ["c"]
+    again.take(tick(3, 3, part=3, run=4))
+    assert again.notes.ticks[-1][0] == {"dock": 30}
+    assert again.changes[0].snapshot
+
+
+def test_a_large_output_travels_in_chunks() -> None:
+    desk = Desk(chunk_bytes_max=400)
+    identities = [f"tag-{number}" for number in range(40)]
+    desk.take(part(1, *identities))
+    outputs = desk.core.take(1, encode(tick(1, 1, part=1)))
+    assert len(outputs) > 2
+    for each in outputs:
+        assert each.tick is not None
+        assert each.tick.spools == (() if each.more else each.tick.spools)
+        change = msgspec.msgpack.decode(each.tick.memory, type=MemoryChange)
+        desk.changes.append(change)
+        assert len(encode(each)) < 1_000
+    assert [change.snapshot for change in desk.changes] == [True] + [False] * (len(outputs) - 1)
+    assert covered(outputs[-1]) == [1]
+    again = Desk(rows=desk.rows(), chunk_bytes_max=400)
+    assert again.notes.held == dict.fromkeys(identities, 1)
+    again.notes.let_go = True
+    evidence = again.take(tick(2, 1, part=1)).evidence
+    assert sorted(row.identity for row in evidence) == sorted(identities)
+
+
+class Site:
+    """A log with any number of partitions, whose memory goes on in the next."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.entered: Counter[str] = Counter()
+        self.run = 0
+        self.batches: list[ReadBatch] = []
+
+    def add(self, *identities: str) -> None:
+        """One more batch in the spool."""
+        reads = tuple(map(read_of, identities))
+        name = str(len(self.batches))
+        change = DeviceChange(device="door", state="silent", detail=name, at_us=1)
+        self.batches.append(ReadBatch(gateway_us=1, reads=reads, changes=(change,)))
+
+    def open(self, partitions: int, *, until: Mapping[int, int]) -> None:
+        """Everything in a new log; each partition commits up to so many batches, then all ends."""
+        self.run += 1
+        for number, batches in until.items():
+            desk = Desk(partitions=partitions, partition=number, rows=self.rows)
+            newest = 0
+            for sequence, batch in enumerate(self.batches[:batches], start=1):
+                place = Place(KEY, sequence, self.run)
+                share = shares_of(batch, place, partitions).get(number)
+                if share is None:
+                    continue
+                entries = desk.take(share.part(place, previous=newest, gateway_us=1)).entries
+                self.entered.update(entry.id for entry in entries)
+                newest = sequence
+            desk.notes.let_go = self.run % 2 == 0
+            output = desk.take(tick(1, batches, part=newest, run=self.run))
+            assert covered(output) == [batches]
+            for row in output.evidence:
+                self.entered[row.identity] += row.reads
+            self.rows = [row for row in self.rows if row[:2] != (partitions, number)]
+            self.rows += desk.rows()
+
+
+@given(
+    counts=some.lists(some.integers(min_value=1, max_value=4), min_size=1, max_size=5),
+    data=some.data(),
+)
+@settings(max_examples=60, deadline=None)
+def test_other_numbers_of_partitions_lose_and_double_nothing(
+    counts: list[int], data: some.DataObject
+) -> None:
+    """Some partitions commit before the next change and some do not, in every combination."""
+    site = Site()
+    identities = [f"tag-{number}" for number in range(8)]
+    for partitions in counts:
+        for _ in range(3):
+            site.add(*data.draw(some.lists(some.sampled_from(identities), max_size=4)))
+        until = {
+            number: data.draw(some.integers(min_value=1, max_value=len(site.batches)))
+            for number in range(partitions)
+            if data.draw(some.booleans())
+        }
+        site.open(partitions, until=until)
+    for partitions in (3, 2):
+        # The last two take everything, and one of them lets go.
+        site.open(partitions, until=dict.fromkeys(range(partitions), len(site.batches)))
+    due = Counter(read.identity for batch in site.batches for read in batch.reads)
+    due.update(
+        change_key(KEY, sequence, change)
+        for sequence, batch in enumerate(site.batches, start=1)
+        for change in batch.changes
+    )
+    held = {
+        identity: reads
+        for partitions, number, _, raw in site.rows
+        if partitions == 2
+        for identity, reads in Desk(
+            partitions=2, partition=number, rows=site.rows
+        ).notes.held.items()
+        if partition_of(identity, 2) == number
+    }
+    assert site.entered + Counter(held) == due
+
+
+@given(
+    identities=some.lists(some.text(max_size=5), max_size=30),
+    rejects=some.lists(some.binary(max_size=4), max_size=5),
+    partitions=some.integers(min_value=1, max_value=9),
+)
+@settings(deadline=None)
+def test_a_share_never_mixes_partitions(
+    identities: list[str], rejects: list[bytes], partitions: int
+) -> None:
+    batch = ReadBatch(
+        gateway_us=1,
+        reads=tuple(map(read_of, identities)),
+        rejects=tuple(
+            Reject(source="dock", reason="odd", raw=raw, raw_length=1, at_us=1) for raw in rejects
+        ),
+    )
+    shares = shares_of(batch, Place(KEY, 1, 1), partitions)
+    for number, share in shares.items():
+        assert {partition_of(read.identity, partitions) for read in share.reads} <= {number}
+        owners = [reject_key(KEY, 1, reject) for reject in share.rejects]
+        assert {partition_of(owner, partitions) for owner in owners} <= {number}
+    assert sum(len(share.reads) for share in shares.values()) == len(identities)
+    assert sum(len(share.rejects) for share in shares.values()) == len(rejects)
+
+
+def test_outputs_that_do_not_come_to_the_ledger_are_noticed() -> None:
+    watch = CommitWatch(stalled_after_s=10.0)
+    watch.began(epoch=3, next_offset=5, now_s=0.0)
+    assert watch.judge(3, 5, 100.0) is Verdict.FINE
+    watch.ticked(8, 100.0)
+    assert watch.judge(3, 5, 109.0) is Verdict.FINE
+    assert watch.judge(3, 5, 110.0) is Verdict.STALLED
+    watch.began(epoch=4, next_offset=5, now_s=111.0)
+    watch.ticked(8, 112.0)
+    assert watch.judge(4, 5, 131.0) is Verdict.FINE
+    assert watch.judge(4, 5, 132.0) is Verdict.STALLED
+    assert watch.judge(4, 9, 133.0) is Verdict.FINE
+    assert watch.judge(4, 9, 900.0) is Verdict.FINE
+    watch.ticked(10, 1_000.0)
+    assert watch.judge(4, 9, 1_010.0) is Verdict.STALLED
+
+
+def test_a_partition_that_another_worker_took_is_given_up() -> None:
+    watch = CommitWatch()
+    watch.began(epoch=3, next_offset=5, now_s=0.0)
+    assert watch.judge(4, 5, 0.1) is Verdict.SUPERSEDED
