@@ -4,9 +4,10 @@
     python -m benchmarks.pipeline --reads 200000      # a taste of it
 
 One topic is filled with the simulator's reads (see `benchmarks.simulated`) as the bridge writes
-them: parts and ticks. Then, one after the other, each reads all of it in one process, calls the same
-stages and delivers the same outputs to a topic of its own: our worker, exactly the program that a
-site runs; a plain confluent-kafka loop; Quix Streams. Decoding alone shows what is left to gain.
+them: parts and ticks. Then, one after the other, each reads all of it in one process, calls the
+same stages and delivers the same outputs to a topic of its own: our worker, exactly the program
+that a site runs; a plain confluent-kafka loop; Quix Streams. Decoding alone shows what is left to
+gain.
 
 Time runs from a contender's first output to its last, seen from outside. A core's rate divides by
 the processor seconds that the process took in between, all its threads together. Real Kafka is used
@@ -122,7 +123,7 @@ def watch(name: str, process: subprocess.Popen[bytes], kafka: str, topic: str, n
 
     def processor_seconds() -> float:
         times = child.cpu_times()
-        return times.user + times.system
+        return float(times.user + times.system)
 
     began_s = time.monotonic()
     while not outputs():

@@ -2,8 +2,8 @@
 
     python -m benchmarks.relay --mqtt URL --kafka HOST:PORT --postgres URL --warm SECONDS
 
-`benchmarks.latency` starts it beside our pipeline: what it takes is what the servers take. It prints
-its latencies in us, one JSON list, when it is told to end (SIGTERM).
+`benchmarks.latency` starts it beside our pipeline: what it takes is what the servers take. It
+prints its latencies in us, one JSON list, when it is told to end (SIGTERM).
 """
 
 from __future__ import annotations
@@ -53,8 +53,11 @@ def main() -> None:
         writer.produce(TOPIC, bytes(message.payload), partition=0)
         writer.poll(0)
 
+    def on_connect(client: paho.Client, *_: Any) -> None:
+        client.subscribe(mqtt_topic(options.site, "+", "reads"), qos=1)
+
     client.on_message = on_message
-    client.on_connect = lambda *_: client.subscribe(mqtt_topic(options.site, "+", "reads"), qos=1)
+    client.on_connect = on_connect
     client.connect(address.hostname or "", address.port or 1883)
     client.loop_start()
     latencies = relay(options, ended)

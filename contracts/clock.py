@@ -9,6 +9,12 @@ from __future__ import annotations
 import msgspec
 
 MICROSECONDS = 1_000_000
+LINK_US = 300_000
+"""Domain time that a read may be under way between a device and its agent: the reader's report
+interval, the wire, socket buffers."""
+LINK_WALL_US = 1_500_000
+"""The same as wall time where domain time is accelerated: links and programs do not get faster
+with the clock."""
 
 
 class ClockSetting(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +34,13 @@ class ClockSetting(msgspec.Struct, frozen=True, kw_only=True):
     def wall_us(self, domain_us: int) -> int:
         """Wall time at a domain time: the inverse of `domain_us`, to the microsecond."""
         return self.wall_anchor_us + int((domain_us - self.domain_anchor_us) / self.speed)
+
+    def link_allowance_us(self) -> int:
+        """Domain time by which a gateway's time stays behind, so that nothing older can come.
+
+        Decisions that wait for a gateway's time wait so much longer, on purpose.
+        """
+        return LINK_US if self.speed <= 1 else max(LINK_US, round(LINK_WALL_US * self.speed))
 
     def text(self) -> str:
         """The setting as one word, for the environment variable `TALLYGATE_CLOCK`."""

@@ -34,7 +34,7 @@ class Intake:
         """`floor_us`: the gateway time already reached; `losses`: for the first batch."""
         self._clock = clock
         self._batcher = Batcher(started_us=steady_us())
-        self._gateway_time = GatewayTime(speed=clock.speed, floor_us=floor_us)
+        self._gateway_time = GatewayTime(allowance_us=clock.link_allowance_us(), floor_us=floor_us)
         self._losses = losses
         self._waiting: dict[object, int] = {}
         self._changed = asyncio.Event()

@@ -9,7 +9,8 @@
     from firmware_sim.score import score_of
     print(score_of(passages, events))      # events: firmware_sim.score.Told
 
-- `Rehearsal(seed, scenario=DEFAULT, start_us=START_US, report_us=100_000, true_clocks=True)`
+- `Rehearsal(seed, scenario=DEFAULT, start_us=START_US, report_us=100_000, true_clocks=True,
+  speed=1.0)`
 - `.site_map`, `.items`, `.loads`: structs of `contracts.places`, as they go into `reference`.
 - `.batches(every_us=200_000)`: one gateway's batches in order of time (`dock`); call it once.
 - `.faults`: what was planned to go wrong (`firmware_sim.core.loads.Fault`).
@@ -19,7 +20,9 @@ The readers are taken to be set up as `core/site.py` writes it (session 0, all a
 power, reports by time). `true_clocks=False` leaves each device's offset and drift in `first_us`,
 `last_us` and the signals' `at_us`, as an agent that believes the reader's UTC would pass them on;
 a reader that knows only its uptime then counts from its start of the shift, offset removed.
-`received_us` is right always.
+`received_us` is right always. With `speed` 60, reports are received as late and in such bursts as
+in a run that is 60 times faster than life: everything that takes wall time takes 60 times that in
+domain time.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from collections.abc import Iterator
 from contracts.places import Item, Load, LoadLine, SiteMap
 from contracts.reads import GateSignal, Read, ReadBatch
 from contracts.site import SiteFile, read_site, site_map
+from firmware_sim.core.dice import key_of, throw
 from firmware_sim.core.goods import PACKAGING
 from firmware_sim.core.inventory import Heard, Inventory, Settings
 from firmware_sim.core.layout import READERS, SCANNER, Reader
@@ -44,6 +48,11 @@ START_US = 1_772_438_400_000_000
 """2026-03-02T08:00:00Z: the shift begins."""
 NETWORK_US = 15_000
 """From a reader's report to its receipt."""
+TICK_US = 10_000
+"""Wall time between two looks of a simulated reader at its world."""
+LAG_US_MAX = 50_000
+"""Wall time by which a busy machine delays what a reader sent at a tick, at most: as measured in
+whole runs on two cores."""
 CHUNK_US = 5_000_000
 """How much of the shift is worked out at once."""
 CENTIBELS = 100
@@ -61,6 +70,7 @@ class Rehearsal:
         start_us: int = START_US,
         report_us: int = 100_000,
         true_clocks: bool = True,
+        speed: float = 1.0,
     ) -> None:
         self.shift: Shift = shift_of(seed, scenario)
         self.start_us = start_us
@@ -70,6 +80,7 @@ class Rehearsal:
         self.loads = loads_of(self.shift, start_us)
         self._report_us = report_us
         self._true_clocks = true_clocks
+        self._speed = speed
         self._scenario = scenario
         self._ears = [_Ear(self.shift, reader, scenario) for reader in READERS]
 
@@ -141,7 +152,7 @@ class Rehearsal:
     def _report(
         self, ear: _Ear, merged: dict[tuple[int, bytes], list[Heard]], at_us: int
     ) -> Iterator[Read]:
-        received_us = self.start_us + at_us + NETWORK_US
+        received_us = self.start_us + self._receipt(ear, at_us)
         for (antenna, epc), group in merged.items():
             first = group[0]
             episode = first.carried.track.episode(ear.reader.gate, first.at_us)
@@ -168,7 +179,7 @@ class Rehearsal:
                     port=change.port,
                     state=change.active,
                     at_us=self._by_clock(ear.nature, change.at_us),
-                    received_us=self.start_us + change.at_us + NETWORK_US,
+                    received_us=self.start_us + self._receipt(ear, change.at_us),
                 )
 
     def _scanned(self, trigger: Trigger) -> Iterator[Read]:
@@ -187,6 +198,17 @@ class Rehearsal:
             evidence=trigger.code.encode(),
         )
 
+    def _receipt(self, ear: _Ear, at_us: int) -> int:
+        """When what a reader sends at a time is received, both of the shift."""
+        if self._speed == 1.0:
+            return at_us + NETWORK_US
+        tick_us = int(TICK_US * self._speed)
+        tick = -(-at_us // tick_us)
+        lag_us = throw(ear.key, tick) % int(LAG_US_MAX * self._speed)
+        # Late is late: what is sent at a later tick does not overtake.
+        before_us = throw(ear.key, tick - 1) % int(LAG_US_MAX * self._speed) - tick_us
+        return tick * tick_us + max(lag_us, before_us)
+
     def _by_clock(self, nature: ReaderParameters, at_us: int) -> int:
         if self._true_clocks:
             return self.start_us + at_us
@@ -199,6 +221,7 @@ class _Ear:
 
     def __init__(self, shift: Shift, reader: Reader, scenario: Scenario) -> None:
         self.reader = reader
+        self.key = key_of(shift.seed, reader.device, "lag")
         self.nature = scenario.readers.get(reader.device, ORDINARY)
         self.inventory = Inventory(
             reader=reader, tracks=shift.tracks, signal=scenario.signal, seed=shift.seed

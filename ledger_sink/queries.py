@@ -8,34 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
-from contracts.codec import UNDECODABLE, decode_json
-from contracts.events import (
-    DiscrepancyClosed,
-    DiscrepancyOpened,
-    EntryKind,
-    LoadEvent,
-    Sighting,
-)
-from contracts.reads import DeviceChange
+from contracts.codec import decode_json
+from contracts.events import Sighting
 from ledger_sink.core.latency import percentile_us
+from ledger_sink.floor import DeviceRow, devices
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.sql import queries
 
 QUERIES = queries("looks")
 REASONS_MAX = 20
 """Reasons of rejects that are told apart; the rest is in the view `ledger.rejects`."""
-
-Told = LoadEvent | DiscrepancyOpened | DiscrepancyClosed | DeviceChange
-"""What the floor is made of: all of it is little beside location events."""
-FLOOR = (
-    EntryKind.LOAD,
-    EntryKind.DISCREPANCY_OPENED,
-    EntryKind.DISCREPANCY_CLOSED,
-    EntryKind.DEVICE,
-)
-_told = msgspec.json.Decoder(Told)
 
 
 class SightingSeen(NamedTuple):
@@ -83,54 +65,12 @@ class LocationRow(NamedTuple):
     load: str | None
 
 
-class LoadRow(NamedTuple):
-    """The newest state of a load."""
-
-    load: str
-    state: str
-    """A `LoadState`."""
-    gate: str
-    expected: int
-    passed: int
-    at_us: int
-
-
-class Discrepancy(NamedTuple):
-    """A discrepancy, open or closed."""
-
-    discrepancy: str
-    problem: str
-    """A `Problem`."""
-    load: str | None
-    expected_load: str | None
-    location: str
-    identities: tuple[str, ...]
-    item: str | None
-    quantity: int
-    at_us: int
-    found_us: int
-    closed_reason: str | None
-    closed_us: int | None
-
-
 class RejectReason(NamedTuple):
     """Why input could not be used, and how often."""
 
     source: str
     reason: str
     times: int
-
-
-class DeviceRow(NamedTuple):
-    """What a device last said of itself."""
-
-    device: str
-    state: str
-    detail: str
-    at_us: int
-    """Since when."""
-    antennas_lost: tuple[str, ...] = ()
-    """Antennas that were pulled and did not come back."""
 
 
 class Percentiles(NamedTuple):
@@ -155,86 +95,9 @@ class Stats(NamedTuple):
     rejects: tuple[RejectReason, ...]
     devices: tuple[DeviceRow, ...]
     latency: Percentiles | None
-    """From the receipt of the last read needed to the commit, in domain time, without the window."""
+    """From the receipt of the last read needed to the commit, domain time, without the window."""
     window: Percentiles | None
     """What was waited on purpose before a decision, in domain time."""
-
-
-class Floor:
-    """Loads, discrepancies and devices as the ledger tells them now; `refresh` takes what is new."""
-
-    def __init__(self, ledger: PostgresLedger, kinds: Sequence[EntryKind] = FLOOR) -> None:
-        """Nothing is read before the first `refresh`."""
-        self._ledger = ledger
-        self._kinds = kinds
-        self._after = 0
-        self.loads: dict[str, LoadRow] = {}
-        """The newest state of each load that has begun."""
-        self.discrepancies: list[Discrepancy] = []
-        """Every discrepancy, in the order in which they were opened."""
-        self.devices: dict[str, DeviceRow] = {}
-        """What each device last said of itself."""
-        self._newest: dict[str, int] = {}
-
-    def refresh(self) -> bool:
-        """Take what was entered since the last call; whether there was any."""
-        kinds = [str(kind) for kind in self._kinds]
-        rows = _rows(self._ledger, "told", after=self._after, kinds=kinds)
-        for seq, payload in rows:
-            self._after = seq
-            try:
-                told = _told.decode(payload)
-            except UNDECODABLE:
-                continue  # A stranger may enter what he likes; it is shown by `verify`, not here.
-            self._take(told)
-        return bool(rows)
-
-    def _take(self, told: Told) -> None:
-        match told:
-            case LoadEvent():
-                self.loads[told.load] = LoadRow(
-                    told.load, told.state, told.location, told.expected, told.passed, told.at_us
-                )
-            case DiscrepancyOpened():
-                self._newest[told.discrepancy] = len(self.discrepancies)
-                self.discrepancies.append(_opened(told))
-            case DiscrepancyClosed():
-                place = self._newest.pop(told.discrepancy, None)
-                if place is not None:
-                    self.discrepancies[place] = self.discrepancies[place]._replace(
-                        closed_reason=told.reason, closed_us=told.at_us
-                    )
-            case DeviceChange():
-                self._device(told)
-
-    def _device(self, told: DeviceChange) -> None:
-        known = self.devices.get(told.device, DeviceRow(told.device, "unknown", "", told.at_us))
-        if told.state in {"antenna_lost", "antenna_back"}:
-            lost = set(known.antennas_lost) - {told.detail}
-            if told.state == "antenna_lost":
-                lost.add(told.detail)
-            self.devices[told.device] = known._replace(antennas_lost=tuple(sorted(lost)))
-        else:
-            self.devices[told.device] = DeviceRow(
-                told.device, told.state, told.detail, told.at_us, known.antennas_lost
-            )
-
-
-def _opened(told: DiscrepancyOpened) -> Discrepancy:
-    return Discrepancy(
-        discrepancy=told.discrepancy,
-        problem=told.problem,
-        load=told.load,
-        expected_load=told.expected_load,
-        location=told.location,
-        identities=told.identities,
-        item=told.item,
-        quantity=told.quantity,
-        at_us=told.at_us,
-        found_us=told.found_us,
-        closed_reason=None,
-        closed_us=None,
-    )
 
 
 def sites(ledger: PostgresLedger) -> dict[str, int]:
@@ -294,32 +157,6 @@ def latency(ledger: PostgresLedger) -> Percentiles | None:
     if half is None or nearly_all is None:
         return None
     return Percentiles(half, nearly_all)
-
-
-def devices(ledger: PostgresLedger) -> list[DeviceRow]:
-    """What each device last said of itself, by name."""
-    floor = Floor(ledger, (EntryKind.DEVICE,))
-    floor.refresh()
-    return [floor.devices[name] for name in sorted(floor.devices)]
-
-
-def passed_now(ledger: PostgresLedger) -> dict[str, frozenset[str]]:
-    """Of each load that has begun: the identities that have passed, net of what came back."""
-    raw = ledger.stage_memory("loads")
-    if not raw:
-        return {}
-    progress = msgspec.msgpack.decode(raw, type=_LoadsMemory).progress
-    return {load: frozenset(each.passed) for load, each in progress.items()}
-
-
-class _Passed(msgspec.Struct):
-    passed: dict[str, int] = {}
-
-
-class _LoadsMemory(msgspec.Struct):
-    """What is needed here of what the stage `core/loads.py` keeps."""
-
-    progress: dict[str, _Passed] = {}
 
 
 def recent_passages(ledger: PostgresLedger, most: int) -> list[LocationRow]:

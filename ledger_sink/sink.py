@@ -124,7 +124,7 @@ class Sink:
         self._outbox = outbox
         self._metrics = metrics
         self._publisher = Publisher(ledger, settings)
-        self._figures = Figures(settings.site)
+        self._figures = Figures(settings.site, settings.clock)
         self._latencies: list[int] = []
         self._stale = 0
         self._loads = Loads()
@@ -251,7 +251,7 @@ class Sink:
             reads=committed.reads,
             committed_us=now_us,
         )
-        latencies = (latency_us(entry, now_us) for entry in committed.entries)
+        latencies = (latency_us(entry, now_us, self._settings.clock) for entry in committed.entries)
         self._latencies += [latency for latency in latencies if latency is not None]
 
     # -- now and then ------------------------------------------------------------------------

@@ -3,48 +3,158 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psycopg
+from psycopg.conninfo import make_conninfo
 
+from contracts.clock import ClockSetting, clock_from_text
 from ledger_sink.postgres_ledger import PostgresLedger, connect
+from ledger_sink.queries import sites
 from tallygate.errors import TallygateError
 
 STATE = "stack.json"
 """What a running stack tells of itself, in its folder."""
+LOCK = "lock"
+"""Held by a running stack; holds its process id, for people."""
+CONNECT_S = 5
+"""Wall time for a database to answer: a person waits for it."""
+
+NOT_MIGRATED = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
+TOO_OLD = (psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedColumn)
 
 
-def write_state(folder: Path, *, postgres_url: str, site: str) -> None:
-    """Let other commands find this stack's ledger."""
-    state = {"postgres_url": postgres_url, "site": site}
-    (folder / STATE).write_text(json.dumps(state, indent=2) + "\n")
+class StackState(msgspec.Struct):
+    """What `stack.json` says."""
+
+    postgres_url: str
+    """The ledger's database."""
+    site: str
+    """The stack's site."""
+    clock: str = ""
+    """The stack's domain clock, as `ClockSetting.text` writes it; empty: real time."""
+
+
+def write_state(folder: Path, *, postgres_url: str, site: str, clock: str = "") -> None:
+    """Let other commands find this stack's ledger and clock."""
+    state = StackState(postgres_url=postgres_url, site=site, clock=clock)
+    # Whoever reads it at this very moment shall not see half of it, nor others its password.
+    draft = folder / f"{STATE}.draft"
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(msgspec.to_builtins(state), indent=2) + "\n")
+    draft.replace(folder / STATE)
+
+
+def read_state(folder: Path) -> StackState | None:
+    """What the folder's stack told of itself last; None where none has run there."""
+    try:
+        return msgspec.json.decode((folder / STATE).read_bytes(), type=StackState)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def running_process(folder: Path) -> str | None:
+    """The process id of the stack that runs in the folder; None where none does."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return os.read(descriptor, 20).decode(errors="replace").strip() or "?"
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def stack_clock(folder: Path) -> ClockSetting:
+    """The domain clock: the environment's TALLYGATE_CLOCK, else that of the folder's stack."""
+    state = read_state(folder)
+    text = os.environ.get("TALLYGATE_CLOCK") or (state.clock if state else "")
+    try:
+        return clock_from_text(text)
+    except ValueError as error:
+        raise TallygateError(f"TALLYGATE_CLOCK: {error}") from error
 
 
 def find_postgres(folder: Path, named: str | None) -> str:
     """The ledger's URL: the one named, else that of the stack in the folder."""
     if named:
         return named
-    try:
-        url: str = json.loads((folder / STATE).read_text())["postgres_url"]
-    except (OSError, ValueError, KeyError) as error:
+    state = read_state(folder)
+    if state is None:
         raise TallygateError(
-            f"no stack has run in {folder}. Start one with `tallygate up`, or name the ledger"
-            " with --postgres or TALLYGATE_POSTGRES_URL."
-        ) from error
-    return url
+            f"no stack has run in {folder}. Start one with `tallygate up`, name another folder"
+            " with --data, or name the ledger with --postgres or TALLYGATE_POSTGRES_URL."
+        )
+    return state.postgres_url
 
 
 @contextlib.contextmanager
 def open_ledger(url: str, site: str) -> Iterator[PostgresLedger]:
     """The site's ledger, with all rights of the URL's login. Raises TallygateError."""
     try:
-        connection = connect(url)
-    except psycopg.OperationalError as error:
+        connection = connect(make_conninfo(url, connect_timeout=CONNECT_S))
+    except psycopg.Error as error:
         raise TallygateError(
-            f"PostgreSQL does not answer: {str(error).strip()}. Is the stack running"
+            f"PostgreSQL does not answer: {first_line(error)}. Is the stack running"
             " (`tallygate up`)? `tallygate doctor` says what was found."
         ) from error
     with connection:
         yield PostgresLedger(connection, site)
+
+
+@contextlib.contextmanager
+def look_into(folder: Path, named: str | None, site: str) -> Iterator[PostgresLedger]:
+    """The ledger of a site that it knows, to look into. Raises TallygateError that says what to do."""
+    with open_ledger(find_postgres(folder, named), site) as ledger, told_errors():
+        known = sites(ledger)
+        if known and site not in known:
+            raise TallygateError(
+                f"the ledger has no site {site!r}; it has {', '.join(sorted(known))}. Name one"
+                " with --site or TALLYGATE_SITE."
+            )
+        if not known:
+            raise TallygateError(
+                "the ledger is empty: nothing was ever entered. `tallygate up` fills it, and"
+                " `tallygate import` takes places, items and loads."
+            )
+        yield ledger
+
+
+@contextlib.contextmanager
+def told_errors() -> Iterator[None]:
+    """Say in words what a database refused, and what to do about it."""
+    try:
+        yield
+    except NOT_MIGRATED as error:
+        raise TallygateError(
+            "this database holds no ledger. Is it the right one (--postgres)? A new ledger is"
+            " made by `python -m ledger_sink migrate`, which `tallygate up` does by itself."
+        ) from error
+    except TOO_OLD as error:
+        raise TallygateError(
+            f"the ledger is older than this program ({first_line(error)}). Bring it up with"
+            " `python -m ledger_sink migrate`."
+        ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise TallygateError(
+            f"the database refuses: {first_line(error)}. Its login needs the role ledger_reader"
+            " to look, ledger_bridge to import."
+        ) from error
+    except psycopg.OperationalError as error:
+        raise TallygateError(
+            f"PostgreSQL went away: {first_line(error)}. Try again when it runs."
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, without its full stop."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from contracts.clock import MICROSECONDS
-from contracts.codec import UNDECODABLE
-from contracts.events import Problem
-from contracts.places import Item, Load, ReferenceChange, SiteMap
+from contracts.events import LoadState, Problem
+from contracts.places import Load
+from ledger_sink.floor import Discrepancy, Floor
 from ledger_sink.postgres_ledger import PostgresLedger
-from tallygate.words import word
+from ledger_sink.queries import last_seen, passed_now
+from tallygate.names import SSCC, Names, ReferenceReader, short, tail
+from tallygate.words import counted, word
 
 TOGETHER_US = 20_000_000
 """What goes wrong at one gate within this time came on one carrier, as far as a person cares."""
-SSCC = "https://id.gs1.org/00/"
-"""How a logistic unit's identity begins."""
+WAITING = "waiting"
+"""The state of a load of which nothing has passed."""
+ORDER = (Problem.MISSING, Problem.STRANGER, Problem.WRONG_DOOR, Problem.OVER)
+"""What somebody must look at first."""
+
+__all__ = ["LoadView", "LoadsReader", "Names", "ReferenceReader", "Trouble", "load_views", "short"]
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,22 @@ class Trouble:
     """One discrepancy of a load."""
 
     problem: str
-    subject: str
+    identities: tuple[str, ...]
     item: str | None
-    quantity: int
-    identities: int
     location: str
     at_us: int
     closed: bool
-    last_seen: tuple[str, int] | None = None
+    load: str | None
+    """The load that is wrong because of it; None where none was planned at that gate."""
+    expected_load: str | None
+    """The load that it belongs to, where it took the wrong door."""
+    last_seen: tuple[str, int] | None
+    """For what is missing: where it was before, and when."""
+
+    @property
+    def subject(self) -> str:
+        """Whom it is about first."""
+        return self.identities[0] if self.identities else ""
 
 
 @dataclass
@@ -49,173 +59,173 @@ class LoadView:
     passed: int
     state: str
     opens_us: int
+    moved_us: int
+    """When its state last changed; 0 while it waits."""
     troubles: list[Trouble] = field(default_factory=list)
 
-
-@dataclass
-class Names:
-    """What people call things."""
-
-    items: dict[str, Item] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)
-    loads: dict[str, Load] = field(default_factory=dict)
-    pallets: dict[str, str] = field(default_factory=dict)
-    item_of: dict[str, str] = field(default_factory=dict)
-
-    def item(self, number: str | None, spoken: str) -> str:
-        """An item's name in a language, or its number."""
-        known = self.items.get(number or "")
-        if known is None:
-            return number or ""
-        return (known.name_zh or known.name) if spoken == "zh" else known.name
-
-    def place(self, location: str) -> str:
-        """A zone's or gate's name, or its id."""
-        return self.places.get(location) or location
+    @property
+    def open_troubles(self) -> list[Trouble]:
+        """What is still wrong."""
+        return [trouble for trouble in self.troubles if not trouble.closed]
 
 
-class ReferenceReader:
-    """Follows the ledger's reference: each `refresh` takes what changed."""
+class LoadsReader:
+    """Follows all loads of a site: each `refresh` takes what is new."""
 
     def __init__(self, ledger: PostgresLedger) -> None:
+        """Nothing is read before the first `refresh`."""
         self._ledger = ledger
-        self._after = 0
-        self.names = Names()
+        self._reference = ReferenceReader(ledger)
+        self._seen: dict[tuple[str, int], tuple[str, int] | None] = {}
+        self.floor = Floor(ledger)
+        self.names = self._reference.names
+        self.loads: list[LoadView] = []
+        """In the order in which they open."""
+        self.troubles: list[Trouble] = []
+        """Of all loads, in the order in which they were found."""
 
-    def refresh(self) -> Names:
-        """Names and plans as they are now."""
-        for row in self._ledger.reference(self._after):
-            self._after = max(self._after, row.ordinal)
-            try:
-                change = msgspec.msgpack.decode(row.change, type=ReferenceChange)
-            except UNDECODABLE:
-                continue
-            self._take(change)
-        return self.names
+    def refresh(self) -> None:
+        """All loads with their state, as the ledger has them now."""
+        self._reference.refresh()
+        self.floor.refresh()
+        passed = passed_now(self._ledger)
+        planned = sorted(self.names.loads.values(), key=lambda load: (load.opens_us, load.load))
+        views = {load.load: self._view(load, passed.get(load.load)) for load in planned}
+        self.troubles = [self._trouble(found) for found in self.floor.discrepancies]
+        for trouble in self.troubles:
+            view = views.get(trouble.load or trouble.expected_load or "")
+            if view is not None:
+                view.troubles.append(trouble)
+        self.loads = list(views.values())
 
-    def _take(self, change: ReferenceChange) -> None:
-        value = change.value
-        if isinstance(value, SiteMap):
-            self.names.places = {zone.id: zone.name for zone in value.zones if zone.name}
-            self.names.places.update({gate.id: gate.name for gate in value.gates if gate.name})
-        elif isinstance(value, Item):
-            self.names.items[value.item] = value
-        elif isinstance(value, Load):
-            self.names.loads[value.load] = value
-            for line in value.lines:
-                if line.identity and line.pallet:
-                    self.names.pallets[line.identity] = line.pallet
-                if line.identity and line.item:
-                    self.names.item_of[line.identity] = line.item
-                if line.case and line.item:
-                    self.names.item_of.setdefault(line.case, line.item)
-
-
-def load_views(ledger: PostgresLedger, names: Names) -> list[LoadView]:
-    """All loads with their state, in the order in which they open."""
-    states: Mapping[str, tuple[Any, ...]] = {
-        row[0]: row[1:]
-        for row in ledger.connection.execute(
-            "select load, state, expected, passed from ledger.load_states where site = %s",
-            (ledger.site,),
+    def _view(self, load: Load, passed: frozenset[str] | None) -> LoadView:
+        told = self.floor.loads.get(load.load)
+        cases = _cases(load)
+        view = LoadView(
+            load=load.load,
+            gate=load.gate,
+            direction=load.direction,
+            expected=told.expected if told else len(cases),
+            passed=told.passed if told else 0,
+            state=told.state if told else WAITING,
+            opens_us=load.opens_us,
+            moved_us=told.at_us if told else 0,
         )
-    }
-    views = {}
-    for load in sorted(names.loads.values(), key=lambda load: (load.opens_us, load.load)):
-        state, expected, passed = states.get(load.load, ("waiting", _cases(load), 0))
-        views[load.load] = LoadView(
-            load.load, load.gate, load.direction, expected, passed, state, load.opens_us
+        if told and view.state != LoadState.LEFT and passed is not None:
+            # While a load is under way the ledger tells only its beginning: its stage knows more.
+            view.expected = len(cases)
+            view.passed = sum(not passed.isdisjoint(identities) for identities in cases.values())
+            short_again = view.passed < view.expected and view.state == LoadState.COMPLETE
+            view.state = LoadState.STARTED if short_again else view.state
+        return view
+
+    def _trouble(self, found: Discrepancy) -> Trouble:
+        return Trouble(
+            problem=found.problem,
+            identities=found.identities,
+            item=found.item,
+            location=found.location,
+            at_us=found.at_us,
+            closed=found.closed_us is not None,
+            load=found.load,
+            expected_load=found.expected_load,
+            last_seen=self._last_seen(found) if found.problem == Problem.MISSING else None,
         )
-    for row in ledger.connection.execute(
-        "select load, problem, identities, item, quantity, location, at_us, closed_us,"
-        " expected_load from ledger.discrepancies where site = %s order by seq",
-        (ledger.site,),
-    ):
-        view = views.get(row[0] or row[8])
-        if view is not None:
-            view.troubles.append(_trouble(ledger, row))
-    return list(views.values())
+
+    def _last_seen(self, found: Discrepancy) -> tuple[str, int] | None:
+        key = found.discrepancy, found.at_us
+        if key not in self._seen:
+            seen = last_seen(self._ledger, found.identities, found.at_us)
+            self._seen[key] = None if seen is None else (seen[1], seen[2])
+        return self._seen[key]
 
 
-def _cases(load: Load) -> int:
-    """Cases, or single units outside a case, as the loads stage counts them."""
-    return len(
-        {(line.pallet, line.case or line.identity) for line in load.lines}
-        - {(line.pallet, line.pallet) for line in load.lines}
-    )
+def load_views(ledger: PostgresLedger) -> tuple[list[LoadView], Names]:
+    """All loads of this moment, in the order in which they open, and what things are called."""
+    reader = LoadsReader(ledger)
+    reader.refresh()
+    return reader.loads, reader.names
 
 
-def _trouble(ledger: PostgresLedger, row: tuple[Any, ...]) -> Trouble:
-    _, problem, identities, item, quantity, location, at_us, closed_us, _ = row
-    seen = ledger.connection.execute(
-        "select location, happened_us from ledger.entries where site = %s and identity = any(%s)"
-        " and kind = 'location' and happened_us < %s order by happened_us desc limit 1",
-        (ledger.site, identities, at_us),
-    ).fetchone()
-    return Trouble(
-        problem=problem,
-        subject=identities[0] if identities else "",
-        item=item,
-        quantity=quantity,
-        identities=len(identities),
-        location=location,
-        at_us=at_us,
-        closed=closed_us is not None,
-        last_seen=None if seen is None else (seen[0], seen[1]),
-    )
+def _cases(load: Load) -> dict[tuple[str, str], set[str]]:
+    """Cases, or single units outside a case, and their identities, as the loads stage counts."""
+    cases: dict[tuple[str, str], set[str]] = {}
+    for line in load.lines:
+        if line.identity == line.pallet and line.identity is not None:
+            continue  # The pallet's own tag: it carries its cases, it is not one of them.
+        found = cases.setdefault((line.pallet or "", line.case or line.identity or ""), set())
+        if line.identity:
+            found.add(line.identity)
+    return cases
 
 
 def sentence(view: LoadView, names: Names, spoken: str, zone: ZoneInfo) -> str:
     """A load in one line: "S-118, Dock door 2: 47 of 48; missing ... last seen ..."."""
-    count = (
-        f"{view.passed} / {view.expected}"
-        if spoken == "zh"
-        else (f"{view.passed} of {view.expected}")
-    )
+    count = f"{view.passed} / {view.expected}"
+    if spoken != "zh":
+        count = f"{view.passed} of {view.expected}"
     parts = [f"{view.load}, {names.place(view.gate)}: {count}"]
-    parts.extend(_told(group, names, spoken, zone) for group in _groups(view.troubles, names))
+    parts += told_troubles(view.open_troubles, names, spoken, zone, brief=False)
+    settled = groups([trouble for trouble in view.troubles if trouble.closed], names)
+    if settled:
+        parts.append(word("settled_many", spoken, len(settled)))
     return "; ".join(parts)
 
 
-def _groups(troubles: list[Trouble], names: Names) -> list[list[Trouble]]:
-    """Troubles that are one to a person: the same problem on the same pallet, settled or not."""
-    groups: dict[tuple[object, ...], list[Trouble]] = {}
+def told_troubles(
+    troubles: list[Trouble], names: Names, spoken: str, zone: ZoneInfo, *, brief: bool
+) -> list[str]:
+    """Troubles in sentences, one for all that is one to a person, the gravest first."""
+    return [_told(group, names, spoken, zone, brief=brief) for group in groups(troubles, names)]
+
+
+def groups(troubles: list[Trouble], names: Names) -> list[list[Trouble]]:
+    """Troubles that are one to a person: the same problem on the same pallet."""
+    found: dict[tuple[object, ...], list[Trouble]] = {}
     for trouble in troubles:
         carrier = names.pallets.get(trouble.subject)
         one = carrier or (trouble.at_us // TOGETHER_US)
-        groups.setdefault((trouble.problem, trouble.closed, one), []).append(trouble)
-    return list(groups.values())
+        found.setdefault((trouble.problem, trouble.expected_load, one), []).append(trouble)
+    return sorted(found.values(), key=_gravity)
 
 
-def _told(group: list[Trouble], names: Names, spoken: str, zone: ZoneInfo) -> str:
-    trouble = min(group, key=lambda each: (not each.subject.startswith(SSCC), each.at_us))
-    tags = sum(each.identities for each in group)
-    number = trouble.item or names.item_of.get(trouble.subject)
-    text = f"{word(trouble.problem, spoken)} {_subject(trouble, spoken)}"
-    if number:
-        text += f" ({names.item(number, spoken)})"
+def _gravity(group: list[Trouble]) -> tuple[int, int]:
+    problem = group[0].problem
+    return (ORDER.index(Problem(problem)) if problem in list(Problem) else len(ORDER)), -len(group)
+
+
+def _told(group: list[Trouble], names: Names, spoken: str, zone: ZoneInfo, *, brief: bool) -> str:
+    first = min(group, key=lambda each: (not each.subject.startswith(SSCC), each.at_us))
+    identities = [identity for each in group for identity in each.identities]
+    subject = next((one for one in identities if one.startswith(SSCC)), first.subject)
+    kinds = names.kinds(identities, spoken) or names.item(first.item, spoken)
+    text = f"{word(first.problem, spoken)} {subject_name(subject, names, spoken, brief=brief)}"
+    if kinds:
+        text += f" ({kinds})"
+    tags = len(set(identities))
     if tags > 1:
-        text += f" 等 {tags} 个标签" if spoken == "zh" else f", {tags} tags in all"
-    if trouble.last_seen is not None and trouble.problem == Problem.MISSING:
-        place, at_us = trouble.last_seen
-        seen = "最后见于" if spoken == "zh" else "last seen"
-        text += f" {seen} {names.place(place)} {clock_time(at_us, zone)}"
-    else:
-        text += f" {clock_time(trouble.at_us, zone)}"
-    if trouble.closed:
-        text += " (已解决)" if spoken == "zh" else " (settled since)"
-    return text
+        text += word("tags_in_all", spoken, tags)
+    if first.expected_load and first.expected_load != first.load:
+        text += f", {word('belongs_to', spoken)} {first.expected_load}"
+    if first.last_seen is not None:
+        place, at_us = first.last_seen
+        seen = f"{word('last_seen', spoken)} {names.place(place)}"
+        return f"{text}, {seen} {clock_time(at_us, zone)}"
+    return f"{text} {clock_time(first.at_us, zone)}"
 
 
-def _subject(trouble: Trouble, spoken: str) -> str:
+def subject_name(identity: str, names: Names, spoken: str, *, brief: bool) -> str:
     """Such as "case 00/..." for a logistic unit, the identity itself for a unit."""
-    named = short(trouble.subject)
-    return f"{word('case', spoken)} {named}" if trouble.subject.startswith(SSCC) else named
+    named = tail(identity) if brief else short(identity)
+    if not identity.startswith(SSCC):
+        return named
+    kind = "pallet" if names.is_pallet(identity) else "case"
+    return f"{word(kind, spoken)} {named}"
 
 
-def short(identity: str) -> str:
-    """An identity as people say it: without the resolver's address."""
-    return identity.removeprefix("https://id.gs1.org/")
+def tags_text(count: int, spoken: str) -> str:
+    """Such as "34 tags"."""
+    return counted("tag", "tags", count, spoken)
 
 
 def clock_time(at_us: int, zone: ZoneInfo) -> str:

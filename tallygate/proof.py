@@ -33,12 +33,13 @@ class Proof:
 def compare(
     spooled: Mapping[str, int],
     entered: Mapping[str, int],
-    events: Iterable[tuple[str, str, str, int]] = (),
+    events: Iterable[tuple[str, str, str, str | None, int]] = (),
 ) -> Proof:
     """Hold reads per identity in the spools against reads per identity in the ledger.
 
-    `events` are the location events entered, as (identity, kind, location, at_us): the same one
-    under two ids is entered twice, whatever evidence it brings.
+    `events` are the location events entered, as (identity, kind, location, direction, at_us): the
+    same one under two ids is entered twice, whatever evidence it brings. (One that was `unknown`
+    at first and whose direction became known later is two different events.)
     """
     lost = {i: n - entered.get(i, 0) for i, n in spooled.items() if n > entered.get(i, 0)}
     twice = {i: n - spooled.get(i, 0) for i, n in entered.items() if n > spooled.get(i, 0)}

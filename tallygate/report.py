@@ -131,9 +131,9 @@ def _told(ledger: PostgresLedger) -> Iterator[Told]:
             yield Told(identity=identity, gate=gate, direction=direction, at_us=at_us)
 
 
-def _events(ledger: PostgresLedger) -> Iterator[tuple[str, str, str, int]]:
-    for identity, kind, location, at_us, _ in _location_rows(ledger):
-        yield identity, kind, location, at_us
+def _events(ledger: PostgresLedger) -> Iterator[tuple[str, str, str, str | None, int]]:
+    for identity, kind, location, at_us, direction in _location_rows(ledger):
+        yield identity, kind, location, direction, at_us
 
 
 def _figures(ledger: PostgresLedger, clock: ClockSetting) -> dict[str, int | str]:

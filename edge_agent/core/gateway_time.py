@@ -23,10 +23,6 @@ the machine's clock is set back, it stands still until the clock has caught up.
 
 from __future__ import annotations
 
-ALLOWANCE_US = 300_000
-"""Domain time that reads may be under way in real time."""
-ALLOWANCE_WALL_US = 1_500_000
-"""Wall time that reads may be under way when domain time is accelerated."""
 CATCH_UP_US = 1_500_000
 """Steady time in which a device that is back, or this process, works off what waited."""
 AWAY_US_MAX = 5_000_000
@@ -40,10 +36,9 @@ STALL_US = 1_000_000
 class GatewayTime:
     """Computes a gateway's watermark. `steady_us` is wall time that never jumps."""
 
-    def __init__(self, *, speed: float, floor_us: int = 0) -> None:
-        self.allowance_us = ALLOWANCE_US
-        if speed > 1:
-            self.allowance_us = max(ALLOWANCE_US, round(ALLOWANCE_WALL_US * speed))
+    def __init__(self, *, allowance_us: int, floor_us: int = 0) -> None:
+        """`allowance_us`: see `contracts.clock.ClockSetting.link_allowance_us`."""
+        self.allowance_us = allowance_us
         self._reached_us = floor_us
         self._called_us: int | None = None
         self._until_us = 0

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from contracts.clock import REAL_TIME, ClockSetting
 from contracts.codec import UNDECODABLE, decode_json
 from contracts.events import (
     DiscrepancyClosed,
@@ -35,8 +36,10 @@ from ledger_sink.core.whereabouts import location_event
 class Figures:
     """Gathers what commits say, until it is drained."""
 
-    def __init__(self, site: str) -> None:
+    def __init__(self, site: str, clock: ClockSetting = REAL_TIME) -> None:
+        """`clock` is the stack's, for latencies."""
         self._site = site
+        self._clock = clock
         self._clear()
 
     def _clear(self) -> None:
@@ -59,7 +62,7 @@ class Figures:
         self._reads += reads
         for entry in entries:
             self._entries[entry.kind] += 1
-            latency = latency_us(entry, committed_us)
+            latency = latency_us(entry, committed_us, self._clock)
             if latency is not None:
                 self._latencies.append(latency)
                 self._windows += entry.window_us
@@ -126,11 +129,17 @@ class Figures:
         return f"{measurement}{written} {fields} {at_us}"
 
 
-def latency_us(entry: Entry, committed_us: int) -> int | None:
-    """From the agent's receipt of the last read needed to the commit, without the window."""
+def latency_us(entry: Entry, committed_us: int, clock: ClockSetting) -> int | None:
+    """From the agent's receipt of the last read needed to the commit, without deliberate waits.
+
+    These are the decision's window, and what the gateway's time stays behind for its links.
+    """
     if entry.read_received_us is None:
         return None
-    return max(0, committed_us - entry.read_received_us - entry.window_us)
+    waited_us = entry.window_us
+    if waited_us or clock.speed > 1:  # Accelerated, every read is held until that time.
+        waited_us += clock.link_allowance_us()
+    return max(0, committed_us - entry.read_received_us - waited_us)
 
 
 def _behind(at_us: int, gateways: Mapping[str, int]) -> str:

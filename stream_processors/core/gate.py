@@ -34,8 +34,8 @@ SURE = 0.93
 """At this share a visit is decided when its silence ends."""
 ENOUGH = 0.75
 """At this share it is decided after waiting for more."""
-TEMPER = 0.5
-"""Reads of one visit share shadow and fading: together they say about half of what they seem to."""
+TEMPER = 0.7
+"""Reads of one visit share shadow and fading: together they say less than what they seem to."""
 
 FROM_ZONE = log(9.0) / 2
 """Nine of ten identities are where the last event put them."""

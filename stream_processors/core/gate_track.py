@@ -94,8 +94,8 @@ AFTER_AWAY = 5
 AWAY_US = 1_000_000
 """... which may be unheard, but then for this long."""
 RESTING = (WAIT_OUTER, WAIT_INNER)
-STAY_NEAR = -1.5
-"""One in five of those that do not go through comes as near as those that do."""
+STAY_NEAR = -2.0
+"""One in seven of those that do not go through comes as near as those that do."""
 STAYING = 3
 """Stages of a track that never leaves its side: these it may take in any measure, freely."""
 
@@ -137,14 +137,14 @@ _IN_OUT = (*_IN[:4], AWAY_INNER, *_IN[3::-1])
 _OUT_IN = (*_IN[:0:-1], AWAY_OUTER, *_IN[1:])
 
 TRACKS = (
-    Track("in", _IN, 0.28, -1, 1, ((2, "in"),)),
-    Track("out", _IN[::-1], 0.28, 1, -1, ((2, "out"),)),
+    Track("in", _IN, 0.38, -1, 1, ((2, "in"),)),
+    Track("out", _IN[::-1], 0.38, 1, -1, ((2, "out"),)),
     Track("in_out", _IN_OUT, 0.003, -1, -1, ((2, "in"), (6, "out"))),
     Track("out_in", _OUT_IN, 0.003, 1, 1, ((2, "out"), (6, "in"))),
-    Track("back_outer", _BACK_OUTER, 0.067, -1, -1),
-    Track("back_inner", _BACK_INNER, 0.067, 1, 1),
-    Track("stay_outer", (WAIT_OUTER, NEAR_OUTER, WAIT_OUTER), 0.15, -1, -1),
-    Track("stay_inner", (WAIT_INNER, NEAR_INNER, WAIT_INNER), 0.15, 1, 1),
+    Track("back_outer", _BACK_OUTER, 0.05, -1, -1),
+    Track("back_inner", _BACK_INNER, 0.05, 1, 1),
+    Track("stay_outer", (WAIT_OUTER, NEAR_OUTER, WAIT_OUTER), 0.067, -1, -1),
+    Track("stay_inner", (WAIT_INNER, NEAR_INNER, WAIT_INNER), 0.067, 1, 1),
 )
 """All that a visit may be. Who stays comes last: such a one is nobody's company."""
 MOVERS = 6

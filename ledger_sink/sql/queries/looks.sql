@@ -70,7 +70,7 @@ order by e.happened_us desc, e.seq desc limit 1
 -- name: told
 -- Entries of some kinds behind an entry, in order. Of location events there are too many: they have queries of
 -- their own.
-select seq, payload from ledger.entries
+select seq, kind, payload from ledger.entries
 where site = %(site)s and kind <> 'location' and kind = any (%(kinds)s) and seq > %(after)s order by seq
 
 -- name: kinds

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.clock import LINK_US, ClockSetting
 from contracts.codec import MESSAGE_BYTES_MAX, encode
 from contracts.reads import DeviceChange, GateSignal, Read, ReadBatch, Reject
 from edge_agent.core.batcher import (
@@ -17,7 +18,7 @@ from edge_agent.core.batcher import (
 )
 from edge_agent.core.device_time import DeviceTime
 from edge_agent.core.device_watch import COMPLAINT_US, DeviceWatch
-from edge_agent.core.gateway_time import ALLOWANCE_US, GatewayTime
+from edge_agent.core.gateway_time import GatewayTime
 
 
 def read(identity: str = "raw:01", *, received_us: int = 5, evidence: bytes = b"") -> Read:
@@ -139,17 +140,18 @@ def test_large_rejects_fill_a_batch_by_bytes() -> None:
 
 
 def test_gateway_time_stays_behind_by_its_allowance() -> None:
-    assert GatewayTime(speed=1).at(10_000_000, None, steady_us=0) == 10_000_000 - ALLOWANCE_US
-    assert GatewayTime(speed=60).allowance_us == 90_000_000
-    assert GatewayTime(speed=0.5).allowance_us == ALLOWANCE_US
+    time = GatewayTime(allowance_us=LINK_US)
+    assert time.at(10_000_000, None, steady_us=0) == 10_000_000 - LINK_US
+    assert ClockSetting(speed=60).link_allowance_us() == 90_000_000
+    assert ClockSetting(speed=0.5).link_allowance_us() == LINK_US
 
 
 def test_gateway_time_never_passes_a_read_that_waits() -> None:
-    assert GatewayTime(speed=1).at(10_000_000, 5_000_000, steady_us=0) == 5_000_000
+    assert GatewayTime(allowance_us=LINK_US).at(10_000_000, 5_000_000, steady_us=0) == 5_000_000
 
 
 def test_gateway_time_waits_for_a_reader_that_was_cut_and_for_what_it_kept() -> None:
-    time = GatewayTime(speed=1)
+    time = GatewayTime(allowance_us=LINK_US)
     before = time.at(10_000_000, None, steady_us=0)
     time.device_left("door-1", steady_us=0)
     assert time.at(10_900_000, None, steady_us=900_000) == before
@@ -159,7 +161,7 @@ def test_gateway_time_waits_for_a_reader_that_was_cut_and_for_what_it_kept() -> 
 
 
 def test_gateway_time_does_not_wait_for_ever_for_a_reader() -> None:
-    time = GatewayTime(speed=1)
+    time = GatewayTime(allowance_us=LINK_US)
     marks = []
     for step in range(600):
         steady_us = step * 100_000
@@ -169,12 +171,12 @@ def test_gateway_time_does_not_wait_for_ever_for_a_reader() -> None:
             time.device_left("door-1", steady_us=steady_us)
         marks.append(time.at(now_us, None, steady_us=steady_us))
     assert marks[49] == marks[1]
-    assert marks[50] == 6_000_000 - ALLOWANCE_US
-    assert marks[599] == 60_900_000 - ALLOWANCE_US
+    assert marks[50] == 6_000_000 - LINK_US
+    assert marks[599] == 60_900_000 - LINK_US
 
 
 def test_gateway_time_stands_while_a_process_that_stood_still_catches_up() -> None:
-    time = GatewayTime(speed=1)
+    time = GatewayTime(allowance_us=LINK_US)
     before = time.at(10_000_000, None, steady_us=0)
     assert time.at(40_000_000, None, steady_us=30_000_000) == before
     assert time.at(41_000_000, None, steady_us=31_000_000) == before
@@ -190,7 +192,7 @@ def test_gateway_time_stands_while_a_process_that_stood_still_catches_up() -> No
     ),
 )
 def test_gateway_time_never_goes_back(floor: int, steps: list[tuple[int, int | None, int]]) -> None:
-    time = GatewayTime(speed=1, floor_us=floor)
+    time = GatewayTime(allowance_us=LINK_US, floor_us=floor)
     marks = [floor]
     steady_us = 0
     for now_us, oldest_us, wait_us in steps:

@@ -195,3 +195,22 @@ def test_triggers_without_a_code_say_noread() -> None:
     empty = [trigger for trigger in triggers if not trigger.code]
     assert 0.005 < len(empty) / len(triggers) < 0.08
     assert line_of(empty[0].code) == b"\x02NOREAD\x03\r\n"
+
+
+def test_an_accelerated_rehearsal_hears_the_same_only_later() -> None:
+    """At speed 60, up to some seconds of domain time; the reads themselves are the same."""
+
+    def some(speed: float) -> list[Read]:
+        found: list[Read] = []
+        for batch in Rehearsal(SEED, speed=speed).batches():
+            found += batch.reads
+            if len(found) > 5_000:
+                break
+        return found[:4_000]
+
+    fast, true = some(60.0), some(1.0)
+    lags = [read.received_us - read.last_us for read in fast]
+    assert 0 <= min(lags)
+    assert 2_000_000 < max(lags) < 5_000_000
+    told = {(read.device, read.identity, read.antenna, read.first_us) for read in true[:3_000]}
+    assert told <= {(read.device, read.identity, read.antenna, read.first_us) for read in fast}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.clock import LINK_US, REAL_TIME, ClockSetting
 from contracts.codec import canonical, decode_json, encode, reject
 from contracts.events import (
     DiscrepancyClosed,
@@ -178,11 +179,15 @@ def test_percentiles_come_from_the_histogram() -> None:
     assert percentile_us({}, 0.5) is None
 
 
-def test_latency_leaves_the_decision_window_out() -> None:
+def test_latency_leaves_out_what_was_waited_on_purpose() -> None:
     entry = passage(1, read_received_us=10 * SECOND, window_us=4 * SECOND)
-    assert latency_us(entry, 15 * SECOND) == 1 * SECOND
-    assert latency_us(entry, 12 * SECOND) == 0
-    assert latency_us(passage(1, read_received_us=None), 15 * SECOND) is None
+    assert latency_us(entry, 15 * SECOND, REAL_TIME) == 1 * SECOND - LINK_US
+    assert latency_us(entry, 12 * SECOND, REAL_TIME) == 0
+    at_once = passage(1, read_received_us=10 * SECOND, window_us=0)
+    assert latency_us(at_once, 15 * SECOND, REAL_TIME) == 5 * SECOND
+    fast = ClockSetting(speed=2.0)
+    assert latency_us(at_once, 15 * SECOND, fast) == 5 * SECOND - fast.link_allowance_us()
+    assert latency_us(passage(1, read_received_us=None), 15 * SECOND, REAL_TIME) is None
 
 
 # -- metrics -------------------------------------------------------------------------------
@@ -224,7 +229,7 @@ def test_figures_become_lines_once() -> None:
         ],
         sightings=3,
         reads=9,
-        committed_us=15_100_000,
+        committed_us=15_100_000 + LINK_US,
     )
     bound = bucket_us(100_000)
     lines = figures.drain(at_us=20, waiting=4, gateways={"dock": 5, "yard": 12})

@@ -22,8 +22,13 @@ def test_a_missing_read_names_its_identity() -> None:
 
 
 def test_one_event_under_two_ids_is_twice_even_if_its_reads_agree() -> None:
-    event = ("a", "passed", "door-1", 5)
+    event = ("a", "passed", "door-1", "in", 5)
     assert compare({"a": 1}, {"a": 1}, [event, event]).twice == {"a": 1}
+
+
+def test_a_direction_that_became_known_later_is_another_event() -> None:
+    first = ("a", "passed", "door-1", "unknown", 5)
+    assert compare({"a": 1}, {"a": 1}, [first, ("a", "passed", "door-1", "in", 5)]).holds
 
 
 @given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abc")))
