@@ -1,15 +1,13 @@
-"""Tag reports: the fast path agrees with the tables, carries what readers omit, and is fast."""
+"""Tag reports: the fast path agrees with the tables and carries what readers omit."""
 
 import struct
-import time
 
-import sllurp.llrp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core.llrp.codec import Parameter, decode_body
 from edge_agent.core.llrp.reports import PLANS_MAX, ReportDecoder, TagReport
-from tests.unit.edge_agent.llrp_bytes import frame, tag_data, tlv
+from tests.unit.edge_agent.llrp_bytes import tag_data, tlv
 
 IMPINJ_RSSI = tlv(1023, struct.pack(">IIh", 25882, 57, -5325))
 READ_RESULT = tlv(349, struct.pack(">BHHH", 0, 1, 1, 0xBEEF))
@@ -215,21 +213,3 @@ def test_spoilt_reports_are_kept_or_rejected_and_nothing_vanishes(
     assert sum(map(len, raw)) <= len(body)
     again, _ = ReportDecoder().decode(b"".join(tag.raw for tag in reports))
     assert len(again) == len(reports)
-
-
-def test_decoding_is_at_least_five_times_as_fast_as_the_peer() -> None:
-    count = 200
-    body = b"".join(tag_data(serial, antenna=serial % 4 + 1) for serial in range(count))
-    whole = frame(61, body)
-    decoder = ReportDecoder()
-    ours: list[float] = []
-    theirs: list[float] = []
-    for _ in range(40):  # The best of many: other programs share the machine.
-        start = time.perf_counter()
-        reports, _ = decoder.decode(body)
-        ours.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        sllurp.llrp.LLRPMessage(msgbytes=whole)
-        theirs.append(time.perf_counter() - start)
-        assert len(reports) == count
-    assert min(theirs) / min(ours) >= 5
