@@ -107,7 +107,7 @@ def fill(kafka: str, options: argparse.Namespace, site_map: Path) -> Filled:
 
 def watch(name: str, process: subprocess.Popen[bytes], kafka: str, topic: str, n: int) -> Measured:
     """From outside: when outputs came, and what the process took of the processor meanwhile."""
-    reader = consumer(kafka, **{"enable.partition.eof": True})
+    reader = consumer(kafka)
     child = psutil.Process(process.pid)
     partitions = range(n)
 
@@ -140,7 +140,7 @@ def watch(name: str, process: subprocess.Popen[bytes], kafka: str, topic: str, n
             if process.poll() is None:
                 last_cpu = processor_seconds()
         time.sleep(POLL_SECONDS)
-    seen = sum(bounds_of(reader, topic, each).end for each in partitions)
+    seen = sum(one.end for one in bounds_of(kafka, topic, n).values())
     reader.close()
     return Measured(name, last_s - first_s, last_cpu - first_cpu, seen)
 

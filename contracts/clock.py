@@ -12,7 +12,7 @@ MICROSECONDS = 1_000_000
 LINK_US = 300_000
 """Domain time that a read may be under way between a device and its agent: the reader's report
 interval, the wire, socket buffers."""
-LINK_WALL_US = 1_500_000
+LINK_WALL_US = 3_000_000
 """The same as wall time where domain time is accelerated: links and programs do not get faster
 with the clock."""
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from contracts.codec import UNDECODABLE
-from contracts.events import DiscrepancyClosed, DiscrepancyOpened, EntryKind, LoadEvent
+from contracts.events import DiscrepancyClosed, DiscrepancyOpened, EntryKind, LoadEvent, Problem
 from contracts.reads import DeviceChange
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.sql import queries
@@ -46,8 +46,7 @@ class Discrepancy(NamedTuple):
     """A discrepancy, open or closed."""
 
     discrepancy: str
-    problem: str
-    """A `Problem`."""
+    problem: Problem
     load: str | None
     expected_load: str | None
     location: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -33,7 +33,7 @@ def bridge() -> None:
     except StreamError as error:
         journal.write("the bridge cannot go on", reason=str(error))
         code = RESTART
-    sys.exit(code)
+    _end(code)
 
 
 @app.command()
@@ -51,7 +51,13 @@ def worker(
     except StreamError as error:
         journal.write("the worker cannot go on", reason=str(error))
         code = RESTART
-    # Threads of libraries may linger: nothing of theirs counts.
+    _end(code)
+
+
+def _end(code: int) -> NoReturn:
+    """End without waiting for libraries: a Kafka client whose broker lost the log may linger for
+    ever over records that nobody needs any more.
+    """
     sys.stderr.flush()
     os._exit(code)
 

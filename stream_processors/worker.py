@@ -221,7 +221,8 @@ class _Worker:
                 while len(self._producer) > UNDELIVERED_MAX:
                     self._producer.poll(0)
                     await asyncio.sleep(POLL_SECONDS)
-                self._take(message.partition, message.offset, message.value)
+                # A record may have no value at all.
+                self._take(message.partition, message.offset, message.value or b"")
         except Exception as error:  # noqa: BLE001 - whatever it is, Faust would skip the record.
             reason = f"{type(error).__name__}: {error}"
             journal.exit_now(1, "a record could not be processed", reason=reason)

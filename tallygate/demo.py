@@ -31,7 +31,10 @@ from tallygate.stack import Stack, program
 from tallygate.words import language
 
 LEAD_S = 12.0
-"""Wall time between the clock's start and the first forklift: readers get their settings."""
+"""Wall time between the clock's start and the first forklift: the world is built and readers get
+their settings."""
+LEAD_TIMES = 3.0
+"""On a busy machine the lead is so many times what the servers took to start."""
 TAIL_S = 20.0
 """Domain time after the shift in which the last windows close, beside what acceleration adds."""
 DRAIN_S = 90.0
@@ -67,11 +70,10 @@ async def run_demo(settings: DemoSettings) -> int:
     """Run it; the exit code."""
     console = Console(highlight=False)
     folder = settings.folder or Path(tempfile.mkdtemp(prefix="tallygate-demo-"))
-    clock = shift_clock(settings.speed)
     progress = Progress(console)
-    stack = Stack(folder, "demo", clock, progress.tell)
+    stack = Stack(folder, "demo", progress.tell)
     try:
-        judgement = await rehearse(stack, settings, clock, progress)
+        judgement = await rehearse(stack, settings, progress)
         print_report(console, judgement)
     except (TallygateError, RuntimeError, TimeoutError) as error:
         progress.stop()
@@ -88,11 +90,11 @@ async def run_demo(settings: DemoSettings) -> int:
     return 0 if judgement.holds else 1
 
 
-def shift_clock(speed: float) -> ClockSetting:
-    """A clock by which the shift begins in LEAD_S from now."""
+def shift_clock(speed: float, lead_s: float) -> ClockSetting:
+    """A clock by which the shift begins `lead_s` of wall time from now."""
     return ClockSetting(
         wall_anchor_us=time.time_ns() // 1000,
-        domain_anchor_us=SHIFT_US - int(LEAD_S * speed * MICROSECONDS),
+        domain_anchor_us=SHIFT_US - int(lead_s * speed * MICROSECONDS),
         speed=speed,
     )
 
@@ -100,7 +102,6 @@ def shift_clock(speed: float) -> ClockSetting:
 async def rehearse(
     stack: Stack,
     settings: DemoSettings,
-    clock: ClockSetting,
     progress: Progress,
     *,
     during: Callable[[Stack], Coroutine[None, None, None]] | None = None,
@@ -111,8 +112,11 @@ async def rehearse(
     A storm gives `during`, which runs beside the shift, and `arm`: program to TALLYGATE_AT.
     """
     progress.step("starting MQTT, Kafka and PostgreSQL")
+    began = time.monotonic()
     await stack.start_servers()
     await stack.migrate()
+    lead_s = max(LEAD_S, LEAD_TIMES * (time.monotonic() - began))
+    clock = stack.clock = shift_clock(settings.speed, lead_s)
     progress.step("building the dock")
     sim = stack.folder / "simulator"
     supervisor = stack.supervise()

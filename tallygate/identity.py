@@ -12,9 +12,8 @@ from edge_agent.core.identity import identity_of_code, identity_of_epc
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.queries import identities_ending, known_identities
 from tallygate.errors import TallygateError
+from tallygate.names import ROOT, SHORTENED
 
-ROOT = "https://id.gs1.org/"
-"""How a canonical identity of GS1 begins."""
 IDENTITIES_MAX = 20
 """How many identities an ambiguous end of one names."""
 ENDING_MIN = 3
@@ -33,7 +32,6 @@ def readings(text: str) -> list[str]:
     Such as a Digital Link or what follows its address, a barcode `(01)..(21)..` or `01..21..`, an
     SSCC, an EPC URI or a tag's EPC memory in hexadecimal.
     """
-    text = text.strip()
     found = [text] if ":" in text else []
     if _SHORT_LINK.fullmatch(text):
         found.append(ROOT + text.removeprefix("/"))
@@ -49,14 +47,15 @@ def readings(text: str) -> list[str]:
 
 def find_identity(ledger: PostgresLedger, text: str) -> str:
     """The identity that is meant, of those that the ledger knows. Raises TallygateError."""
+    # A terminal may hand over bytes that are no UTF-8.
+    text = text.encode("utf-8", "replace").decode().strip().removeprefix(SHORTENED)
     meant = readings(text)
     known = known_identities(ledger, meant)
     if known:
         return known[0]
-    ending = text.strip()
     found = []
-    if len(ending) >= ENDING_MIN:
-        found = identities_ending(ledger, ending, IDENTITIES_MAX + 1)
+    if len(text) >= ENDING_MIN:
+        found = identities_ending(ledger, text, IDENTITIES_MAX + 1)
     if len(found) == 1:
         return found[0]
     if found:

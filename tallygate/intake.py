@@ -33,15 +33,30 @@ def load_site_file(path: Path) -> SiteFile:
     raise TallygateError(f"{path} has {len(read)} mistakes:\n{told}")
 
 
-def read_files(site_file: Path | None, items: Path | None, loads: Path | None) -> Imported:
-    """Check the files named; nothing is written. Raises TallygateError."""
+def read_files(
+    site_file: Path | None,
+    items: Path | None,
+    loads: Path | None,
+    gates: frozenset[str] = frozenset(),
+) -> Imported:
+    """Check the files named; nothing is written. Raises TallygateError.
+
+    Loads may name the gates of the site file, else `gates`; any gate where there are none.
+    """
     places = site_map(load_site_file(site_file)) if site_file else None
-    gates = frozenset(gate.id for gate in places.gates) if places else None
+    if places:
+        gates = frozenset(gate.id for gate in places.gates)
     return Imported(
         site=places,
         items=read_items(items) if items else [],
-        loads=read_loads(loads, gates) if loads else [],
+        loads=read_loads(loads, gates or None) if loads else [],
     )
+
+
+def put_reference(ledger: Ledger, found: Imported, at_us: int) -> None:
+    """Put all that files held into the ledger's reference, or nothing; `at_us`: domain time."""
+    places = [found.site] if found.site else []
+    put(ledger, iter([*places, *found.items, *found.loads]), at_us)
 
 
 def import_reference(
@@ -54,6 +69,5 @@ def import_reference(
 ) -> Imported:
     """Check the files and put all they hold into the ledger's reference, or nothing."""
     found = read_files(site_file, items, loads)
-    places = [found.site] if found.site else []
-    put(ledger, iter([*places, *found.items, *found.loads]), at_us)
+    put_reference(ledger, found, at_us)
     return found

@@ -112,7 +112,7 @@ def open_ledger(url: str, site: str) -> Iterator[PostgresLedger]:
 
 @contextlib.contextmanager
 def look_into(folder: Path, named: str | None, site: str) -> Iterator[PostgresLedger]:
-    """The ledger of a site that it knows, to look into. Raises TallygateError that says what to do."""
+    """The ledger of a site that it knows, to look into. Raises TallygateError."""
     with open_ledger(find_postgres(folder, named), site) as ledger, told_errors():
         known = sites(ledger)
         if known and site not in known:

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from contracts.clock import MICROSECONDS
 from contracts.events import LoadState, Problem
 from contracts.places import Load
-from ledger_sink.floor import Discrepancy, Floor
+from ledger_sink.floor import Discrepancy, Floor, passed_now
 from ledger_sink.postgres_ledger import PostgresLedger
-from ledger_sink.queries import last_seen, passed_now
+from ledger_sink.queries import last_seen
 from tallygate.names import SSCC, Names, ReferenceReader, short, tail
 from tallygate.words import counted, word
 
@@ -22,6 +22,9 @@ WAITING = "waiting"
 ORDER = (Problem.MISSING, Problem.STRANGER, Problem.WRONG_DOOR, Problem.OVER)
 """What somebody must look at first."""
 
+Cases = dict[tuple[str, str], set[str]]
+"""Cases, or single units outside a case, and their identities: what the loads stage counts."""
+
 __all__ = ["LoadView", "LoadsReader", "Names", "ReferenceReader", "Trouble", "load_views", "short"]
 
 
@@ -29,7 +32,7 @@ __all__ = ["LoadView", "LoadsReader", "Names", "ReferenceReader", "Trouble", "lo
 class Trouble:
     """One discrepancy of a load."""
 
-    problem: str
+    problem: Problem
     identities: tuple[str, ...]
     item: str | None
     location: str
@@ -76,6 +79,7 @@ class LoadsReader:
         """Nothing is read before the first `refresh`."""
         self._ledger = ledger
         self._reference = ReferenceReader(ledger)
+        self._cases: dict[str, tuple[Load, Cases]] = {}
         self._seen: dict[tuple[str, int], tuple[str, int] | None] = {}
         self.floor = Floor(ledger)
         self.names = self._reference.names
@@ -87,9 +91,14 @@ class LoadsReader:
     def refresh(self) -> None:
         """All loads with their state, as the ledger has them now."""
         self._reference.refresh()
+        self.follow(self._reference.names)
+
+    def follow(self, names: Names) -> None:
+        """The same with names and plans that somebody else follows."""
+        self.names = names
         self.floor.refresh()
         passed = passed_now(self._ledger)
-        planned = sorted(self.names.loads.values(), key=lambda load: (load.opens_us, load.load))
+        planned = sorted(names.loads.values(), key=lambda load: (load.opens_us, load.load))
         views = {load.load: self._view(load, passed.get(load.load)) for load in planned}
         self.troubles = [self._trouble(found) for found in self.floor.discrepancies]
         for trouble in self.troubles:
@@ -100,7 +109,7 @@ class LoadsReader:
 
     def _view(self, load: Load, passed: frozenset[str] | None) -> LoadView:
         told = self.floor.loads.get(load.load)
-        cases = _cases(load)
+        cases = self._cases_of(load)
         view = LoadView(
             load=load.load,
             gate=load.gate,
@@ -118,6 +127,12 @@ class LoadsReader:
             short_again = view.passed < view.expected and view.state == LoadState.COMPLETE
             view.state = LoadState.STARTED if short_again else view.state
         return view
+
+    def _cases_of(self, load: Load) -> Cases:
+        known = self._cases.get(load.load)
+        if known is None or known[0] is not load:
+            known = self._cases[load.load] = (load, _cases(load))
+        return known[1]
 
     def _trouble(self, found: Discrepancy) -> Trouble:
         return Trouble(
@@ -140,18 +155,17 @@ class LoadsReader:
         return self._seen[key]
 
 
-def load_views(ledger: PostgresLedger) -> tuple[list[LoadView], Names]:
-    """All loads of this moment, in the order in which they open, and what things are called."""
+def load_views(ledger: PostgresLedger, names: Names) -> list[LoadView]:
+    """All loads with their state, in the order in which they open."""
     reader = LoadsReader(ledger)
-    reader.refresh()
-    return reader.loads, reader.names
+    reader.follow(names)
+    return reader.loads
 
 
-def _cases(load: Load) -> dict[tuple[str, str], set[str]]:
-    """Cases, or single units outside a case, and their identities, as the loads stage counts."""
-    cases: dict[tuple[str, str], set[str]] = {}
+def _cases(load: Load) -> Cases:
+    cases: Cases = {}
     for line in load.lines:
-        if line.identity == line.pallet and line.identity is not None:
+        if line.identity == line.pallet:
             continue  # The pallet's own tag: it carries its cases, it is not one of them.
         found = cases.setdefault((line.pallet or "", line.case or line.identity or ""), set())
         if line.identity:
@@ -190,28 +204,48 @@ def groups(troubles: list[Trouble], names: Names) -> list[list[Trouble]]:
 
 
 def _gravity(group: list[Trouble]) -> tuple[int, int]:
-    problem = group[0].problem
-    return (ORDER.index(Problem(problem)) if problem in list(Problem) else len(ORDER)), -len(group)
+    return ORDER.index(group[0].problem), -len(group)
 
 
 def _told(group: list[Trouble], names: Names, spoken: str, zone: ZoneInfo, *, brief: bool) -> str:
-    first = min(group, key=lambda each: (not each.subject.startswith(SSCC), each.at_us))
-    identities = [identity for each in group for identity in each.identities]
-    subject = next((one for one in identities if one.startswith(SSCC)), first.subject)
-    kinds = names.kinds(identities, spoken) or names.item(first.item, spoken)
-    text = f"{word(first.problem, spoken)} {subject_name(subject, names, spoken, brief=brief)}"
-    if kinds:
-        text += f" ({kinds})"
-    tags = len(set(identities))
-    if tags > 1:
-        text += word("tags_in_all", spoken, tags)
-    if first.expected_load and first.expected_load != first.load:
-        text += f", {word('belongs_to', spoken)} {first.expected_load}"
+    first = min(group, key=lambda each: each.at_us)
+    identities = list(dict.fromkeys(one for each in group for one in each.identities))
+    subject = subject_name(_carrier(identities, names), names, spoken, brief=brief)
+    # What is counted by kind names no identity.
+    kinds = names.kinds(identities, spoken) or [names.item(first.item, spoken)]
+    text = f"{word(first.problem, spoken)} {subject}".rstrip()
+    if len(kinds) == 1:
+        text += f" ({kinds[0]})" if kinds[0] else ""
+    elif len(identities) > 1:
+        text += f", {tags_text(len(identities), spoken)}"
     if first.last_seen is not None:
         place, at_us = first.last_seen
         seen = f"{word('last_seen', spoken)} {names.place(place)}"
-        return f"{text}, {seen} {clock_time(at_us, zone)}"
-    return f"{text} {clock_time(first.at_us, zone)}"
+        text += f", {seen} {clock_time(at_us, zone)}"
+    else:
+        text += f", {_where(first, names, spoken)}{clock_time(first.at_us, zone)}"
+    return f"{text} ({', '.join(kinds)})" if len(kinds) > 1 else text
+
+
+def _where(trouble: Trouble, names: Names, spoken: str) -> str:
+    """Of what took the wrong door: which door, or which load it belongs to."""
+    if trouble.problem != Problem.WRONG_DOOR:
+        return ""
+    if trouble.load is None or trouble.load == trouble.expected_load:
+        return f"{names.place(trouble.location)} "
+    return f"{word('belongs_to', spoken)} {trouble.expected_load}, "
+
+
+def _carrier(identities: list[str], names: Names) -> str:
+    """The case that they all are in, else the pallet that they all stand on, else the first."""
+    if not identities:
+        return ""
+    for carriers in (names.cases, names.pallets):
+        found = {carriers.get(identity) for identity in identities}
+        carrier = found.pop()
+        if len(identities) > 1 and not found and carrier:
+            return carrier
+    return next((one for one in identities if one.startswith(SSCC)), identities[0])
 
 
 def subject_name(identity: str, names: Names, spoken: str, *, brief: bool) -> str:

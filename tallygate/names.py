@@ -16,6 +16,8 @@ ROOT = "https://id.gs1.org/"
 """How a canonical identity of GS1 begins."""
 SSCC = f"{ROOT}00/"
 """How a logistic unit's identity begins."""
+SHORTENED = "…"
+"""Stands for what was left out in front."""
 TAIL = 8
 """So many last characters tell two identities at one dock apart."""
 KINDS_MAX = 2
@@ -49,8 +51,8 @@ class Names:
         """A zone's or gate's name, or its id."""
         return self.places.get(location) or location
 
-    def kinds(self, identities: Iterable[str], spoken: str) -> str:
-        """What they are, as "Servo motor 400 W ×12, Contactor 25 A, 2 more": units, not cases."""
+    def kinds(self, identities: Iterable[str], spoken: str) -> list[str]:
+        """What they are, as "Servo motor 400 W ×12", "Contactor 25 A", "+2": units, not cases."""
         counts = Counter(
             self.item(self.item_of.get(identity) or _gtin(identity), spoken)
             for identity in identities
@@ -63,7 +65,7 @@ class Names:
         ]
         if len(counts) > KINDS_MAX:
             told.append(f"+{len(counts) - KINDS_MAX}")
-        return ", ".join(told)
+        return told
 
     def is_pallet(self, identity: str) -> bool:
         """Whether a plan has it as a pallet."""
@@ -134,7 +136,11 @@ def tail(identity: str) -> str:
     """Its end, enough to find it again: a serial number, or the last digits."""
     told = short(identity)
     _, serial, number = told.rpartition("/21/")
-    return f"…{serial}{number}" if serial else (f"…{told[-TAIL:]}" if len(told) > TAIL else told)
+    return (
+        f"{SHORTENED}{serial}{number}"
+        if serial
+        else (f"{SHORTENED}{told[-TAIL:]}" if len(told) > TAIL else told)
+    )
 
 
 def _gtin(identity: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from contracts.clock import ClockSetting
+from contracts.clock import REAL_TIME
 from tallygate.ledger import write_state
 from tallygate.servers.child import ChildServer
 from tallygate.servers.find import Found, Kind
@@ -39,7 +39,6 @@ class Stack:
         self,
         folder: Path,
         site: str,
-        clock: ClockSetting,
         tell: Tell,
         *,
         partitions: int = 4,
@@ -51,7 +50,8 @@ class Stack:
         """
         self.folder = folder
         self.site = site
-        self._clock = clock
+        self.clock = REAL_TIME
+        """Shared by all programs; set it before the first of them starts."""
         self._tell = tell
         self._partitions = partitions
         self._found = found
@@ -78,7 +78,7 @@ class Stack:
             "TALLYGATE_POSTGRES_URL": self.addresses.postgres_url,
             "TALLYGATE_INFLUX_URL": self.addresses.influx_url,
             "TALLYGATE_INFLUX_TOKEN": self.addresses.influx_token,
-            "TALLYGATE_CLOCK": self._clock.text(),
+            "TALLYGATE_CLOCK": self.clock.text(),
             "TALLYGATE_PARTITIONS": str(self._partitions),
             "TALLYGATE_DATA": str(self.folder),
             "PYTHONUNBUFFERED": "1",

@@ -6,22 +6,33 @@ Read me first for `tallygate up`. Without a site file a simulated dock runs in r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import signal
 import time
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from rich.console import Console
 
 from contracts.clock import REAL_TIME
-from tallygate.demo import READY_S, wait_ready
+from tallygate.dock import SimulatedDock
 from tallygate.errors import TallygateError
 from tallygate.intake import import_reference, load_site_file
-from tallygate.ledger import open_ledger
+from tallygate.ledger import LOCK, open_ledger, running_process
 from tallygate.progress import Progress
-from tallygate.stack import Stack, program
+from tallygate.servers.child import ServerError
+from tallygate.stack import Stack
+
+SIMULATED_SITE = "demo"
+"""The site of the simulated dock."""
+USUAL_FOLDER = ".tallygate"
+"""The command line's own default: commands need not name it."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a service manager, a terminal that was closed."""
 
 
 @dataclass(frozen=True)
@@ -35,82 +46,127 @@ class UpSettings:
 
 
 async def run_up(settings: UpSettings) -> int:
-    """Run until Ctrl-C or SIGTERM; the exit code."""
+    """Run until Ctrl-C or SIGTERM; the exit code. Raises TallygateError."""
     console = Console(highlight=False)
     folder = settings.folder.resolve()
-    with _only_one(folder):
+    stopping = asyncio.Event()
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    with only_one(folder):
         progress = Progress(console)
-        site = load_site_file(settings.site_file).site if settings.site_file else "demo"
-        stack = Stack(folder, site, REAL_TIME, progress.tell)
-        stopping = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopping.set)
+        site = load_site_file(settings.site_file).site if settings.site_file else SIMULATED_SITE
+        stack = Stack(folder, site, progress.tell)
+        dock = None if settings.site_file else SimulatedDock(stack, progress.tell)
+        background: list[asyncio.Task[None]] = []
         try:
-            await _start(stack, settings, progress)
+            if await _unless(stopping, _start(stack, settings, dock, progress)):
+                progress.stop()
+                console.print(_where_to_look(settings, site), markup=False)
+                if dock is not None:
+                    background.append(asyncio.create_task(dock.run()))
+                await stopping.wait()
+        except (ServerError, RuntimeError, psycopg.Error) as error:
             progress.stop()
-            console.print(
-                f"Tallygate runs; its state is in {settings.folder}. In another terminal:\n"
-                "  tallygate watch     doors and loads, live\n"
-                "  tallygate stats     what the ledger holds\n"
-                "  tallygate verify    prove the ledger\n"
-                "Ctrl-C stops it."
-            )
-            await stopping.wait()
-            console.print("Stopping: agents first, the ledger last ...")
+            logs = folder / "logs"
+            raise TallygateError(f"the stack cannot run: {error}\nLogs are in {logs}.") from error
         finally:
             progress.stop()
+            console.print("Stopping: agents first, the ledger last ...")
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
             await stack.stop()
     console.print(
-        "Stopped. Nothing that reached a spool is lost; `tallygate up` goes on from here."
+        "Stopped. Nothing that reached a spool is lost; the same command goes on from here."
     )
     return 0
 
 
-async def _start(stack: Stack, settings: UpSettings, progress: Progress) -> None:
+async def _unless(stopping: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Do it, unless somebody wants to stop before it is done; whether it was done."""
+    working = asyncio.create_task(work)
+    wanted = asyncio.create_task(stopping.wait())
+    await asyncio.wait({working, wanted}, return_when=asyncio.FIRST_COMPLETED)
+    wanted.cancel()
+    if working.done():
+        working.result()
+        return not stopping.is_set()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    return False
+
+
+async def _start(
+    stack: Stack, settings: UpSettings, dock: SimulatedDock | None, progress: Progress
+) -> None:
     progress.step("starting MQTT, Kafka and PostgreSQL")
-    await stack.start_servers()
+    await _whole(stack.start_servers())
     await stack.migrate()
-    site_file, items, loads = settings.site_file, settings.items, settings.loads
-    if site_file is None:
+    site_file = settings.site_file
+    if dock is not None:
         progress.step("building a simulated dock")
-        sim = stack.folder / "simulator"
-        (sim / "ready.json").unlink(missing_ok=True)
-        seed = str(time.time_ns() % 1000)
-        arguments = ["run", "--seed", seed, "--out", str(sim), "--speed", "1"]
-        stack.supervise().start(program("simulator", "firmware_sim", *arguments, restart=False))
-        await wait_ready(sim / "ready.json", READY_S)
-        site_file, items, loads = sim / "site.toml", sim / "items.csv", sim / "loads.csv"
-    with open_ledger(stack.postgres_url, stack.site) as ledger:
-        import_reference(
-            ledger,
-            site_file=site_file,
-            items=items,
-            loads=loads,
-            at_us=REAL_TIME.domain_us(time.time_ns() // 1000),
-        )
+        await dock.start()
+        site_file = dock.site_file
+    assert site_file is not None
+    _import(stack, settings)
     progress.step("starting agents, bridge, workers and sink")
     gateways = [gateway.id for gateway in load_site_file(site_file).gateways]
     stack.start_programs(site_file.resolve(), gateways)
 
 
-class _only_one:  # noqa: N801 - it reads as a with statement's word.
-    """Holds the folder's lock: two stacks in one folder would fight over its files."""
+def _import(stack: Stack, settings: UpSettings) -> None:
+    with open_ledger(stack.postgres_url, stack.site) as ledger:
+        import_reference(
+            ledger,
+            site_file=settings.site_file,
+            items=settings.items,
+            loads=settings.loads,
+            at_us=REAL_TIME.domain_us(time.time_ns() // 1000),
+        )
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / "lock"
-        self._descriptor = -1
 
-    def __enter__(self) -> None:
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+async def _whole(work: Coroutine[None, None, object]) -> None:
+    """Wait for it to its end also when cancelled: half of it could not be stopped again."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
+def _where_to_look(settings: UpSettings, site: str) -> str:
+    """What to type in another terminal."""
+    options = "" if str(settings.folder) == USUAL_FOLDER else f" --data {settings.folder}"
+    options += "" if site == SIMULATED_SITE else f" --site {site}"
+    looks = {
+        "watch": "doors and loads, live",
+        "stats": "what the ledger holds, how fast it came",
+        "verify": "prove the ledger",
+        "doctor": "servers and ports",
+    }
+    lines = "\n".join(f"  tallygate {command}{options}   {what}" for command, what in looks.items())
+    return (
+        f"Tallygate runs. All of its state is in {settings.folder}, its programs' words in"
+        f" {settings.folder / 'logs'}. In another terminal:\n{lines}\nCtrl-C stops it."
+    )
+
+
+@contextlib.contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: two stacks in one folder would fight over its files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            os.close(self._descriptor)
             raise TallygateError(
-                f"a stack runs in {self._path.parent} already; stop it, or choose another --data"
+                f"a stack runs in {folder} already (process {running_process(folder)}): stop it,"
+                " or choose another folder with --data"
             ) from error
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

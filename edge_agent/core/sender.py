@@ -68,9 +68,9 @@ class Sender:
         resend_after_s_max: float = RESEND_AFTER_S_MAX,
     ) -> None:
         self.is_set_back = False
-        """True: the ledger has more of this spool than it ever held, so its file was put back
-        from a copy, and what is appended would be taken for known. Nothing is forgotten until
-        the spool was begun anew under another id and `started_over` was called."""
+        """True: the ledger has more of this spool than can have been sent, so its file was put
+        back from a copy, and what is appended would be taken for known. Nothing is forgotten
+        until the spool was begun anew under another id and `started_over` was called."""
         self.resends = 0
         """How often all was sent again."""
         self._spool = spool
@@ -79,6 +79,9 @@ class Sender:
         self._resend_after_s_max = resend_after_s_max
         self._wait_s = resend_after_s
         self._next = spool.lowest
+        self._sent = spool.sequence
+        """No higher one can have been sent: by a process before, what it left; by this one, what
+        `due` gave."""
         self._run: int | None = None
         self._moved_s = now_s
 
@@ -94,6 +97,7 @@ class Sender:
         batches = self._spool.take(self._next, room)
         if batches:
             self._next = batches[-1].sequence + 1
+            self._sent = max(self._sent, self._next - 1)
         return batches
 
     def next_due_s(self, now_s: float) -> float | None:
@@ -124,7 +128,7 @@ class Sender:
         """The ledger has all up to a sequence: only now may it be forgotten."""
         if message.spool != self._spool.id:
             return
-        if message.sequence > self._spool.sequence:
+        if message.sequence > self._sent:
             self.is_set_back = True
         if self.is_set_back or message.sequence < self._spool.lowest:
             return
@@ -137,6 +141,7 @@ class Sender:
         """The spool has another id now, and other sequences."""
         self.is_set_back = False
         self._next = self._spool.lowest
+        self._sent = 0
         self._moved_s = now_s
 
     def _again(self, now_s: float) -> None:

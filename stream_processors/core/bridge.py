@@ -35,9 +35,11 @@ from contracts.codec import decode, encode, reject
 from contracts.commands import SendAgain
 from contracts.log import SpoolProgress, Tick
 from contracts.reads import Loss, ReadBatch, Reject, SpooledBatch
+from contracts.topics import is_name
 from stream_processors.core.heal import Heal, Probe
 from stream_processors.core.keys import SEQUENCE_MAX, SPOOL, SpoolKey
 from stream_processors.core.regroup import Place, loose_part, shares_of
+from stream_processors.core.sound import sound_batch
 
 TICK_EVERY_S = 0.2
 """Latency waits on ticks; every partition pays a record for each."""
@@ -177,7 +179,7 @@ class Bridge:
         self, gateway: str, payload: bytes, token: int, *, bridge_us: int, now_s: float
     ) -> Effects:
         """A message came on a gateway's topic `reads`; `token` is the caller's name for it."""
-        message = _spooled_batch(payload, bridge_us)
+        message = _spooled_batch(gateway, payload, bridge_us)
         if isinstance(message, Reject):
             partition, record = loose_part(self.run, gateway, message, self.partitions)
             return Effects(produce=[self._produce(partition, record, _Loose(token))])
@@ -344,8 +346,10 @@ class Bridge:
         )
 
 
-def _spooled_batch(payload: bytes, bridge_us: int) -> SpooledBatch | Reject:
+def _spooled_batch(gateway: str, payload: bytes, bridge_us: int) -> SpooledBatch | Reject:
     """The batch in a message, or why it is none that a spool can have sent."""
+    if not is_name(gateway):
+        return reject("bridge", f"no gateway's topic is {gateway!r}", payload, bridge_us)
     message = decode(SpooledBatch, payload, source="bridge", at_us=bridge_us)
     if isinstance(message, Reject):
         return message
@@ -369,12 +373,8 @@ def _content(payload: bytes, gateway: str, gateway_us: int) -> ReadBatch:
     """
     if len(payload) > PAYLOAD_BYTES_MAX:
         reason = f"a batch larger than {PAYLOAD_BYTES_MAX} bytes"
-        content: ReadBatch | Reject = reject(gateway, reason, payload, 0)
-    else:
-        content = decode(ReadBatch, payload, source=gateway, at_us=0)
-    if isinstance(content, Reject):
-        return ReadBatch(gateway_us=gateway_us, rejects=(content,))
-    return content
+        return ReadBatch(gateway_us=gateway_us, rejects=(reject(gateway, reason, payload, 0),))
+    return sound_batch(payload, source=gateway, gateway_us=gateway_us)
 
 
 def _losses(key: SpoolKey, first: int, last: int, at_us: int) -> tuple[Loss, ...]:

@@ -110,7 +110,7 @@ def no_place_entry(read: Read, gateway: str, nth: int) -> Entry:
 
 
 def clock_entry(device: str, told_us: int, received_us: int, day: int) -> Entry:
-    """A device tells times that are not believed: said once a day, whichever partition sees it."""
+    """A device tells times that are not believed: each partition tells it once a day."""
     event = DeviceChange(
         device=device,
         state="clock_off",
@@ -118,7 +118,7 @@ def clock_entry(device: str, told_us: int, received_us: int, day: int) -> Entry:
         at_us=received_us,
     )
     return Entry(
-        id=content_id("device-clock", device, day),
+        id=content_id("device-clock", device, day, told_us, received_us),
         kind=EntryKind.DEVICE,
         happened_us=received_us,
         identity=None,

@@ -76,6 +76,11 @@ ORDER_MARGIN = 1.0
 """From this difference between in and out on, the order of reads is what decided."""
 
 
+FEW = (0.0, -3.0, -2.2, -1.6, -1.0, -0.6, -0.3)
+"""How much likelier so few reads are of a stray than of what goes through: one to three of a
+hundred that pass are read this little, and every other stray."""
+
+
 class Weighed(NamedTuple):
     """A visit's reads alone."""
 
@@ -153,6 +158,9 @@ def weigh(samples: Sequence[Sample], level_cdbm: int, *, waiting: bool) -> Weigh
         moved = max(scores[index] for index in ONCE)
         for index in ONCE:
             scores[index] = moved
+    if len(ordered) < len(FEW):
+        for index in range(MOVERS):
+            scores[index] += FEW[len(ordered)] / TEMPER
     return Weighed(ordered, observations, scores, _loud_middle(ordered), peak_cdbm, waiting)
 
 
@@ -163,8 +171,12 @@ def votes_of(weighed: Weighed) -> tuple[int, ...]:
     then this one did too, but for those few that go their own ways. Last comes the visit's weight,
     the share in which it moves at all: who waits beside the gate has no say.
     """
+    resting = RESTING_MORE if weighed.waiting else 1.0
     shares = _shares(
-        [TEMPER * one + log(track.share) for one, track in zip(weighed.scores, TRACKS, strict=True)]
+        [
+            TEMPER * one + log(track.share if index < MOVERS else resting * track.share)
+            for index, (one, track) in enumerate(zip(weighed.scores, TRACKS, strict=True))
+        ]
     )
     moves = sum(shares[:MOVERS])
     alike = _shares([TEMPER * one for one in weighed.scores[:MOVERS]])

@@ -69,9 +69,9 @@ INDEPENDENCE = 0.7
 
 UNSEEN = -0.5
 """A stage passed without a read, where it was hardly read at all."""
-UNSEEN_SLICE = -0.12
+UNSEEN_SLICE = -0.3
 """Who is read in many slices is not missed for all of its nearing; each makes that unlikelier."""
-UNSEEN_MIN = -3.0
+UNSEEN_MIN = -6.0
 SLICES_COUNTED = 32
 """More slices than this make no difference to that."""
 WAITING = -2.0
@@ -93,6 +93,8 @@ AFTER_AWAY = 5
 """In tracks that pass twice, the position after the turn far away ..."""
 AWAY_US = 1_000_000
 """... which may be unheard, but then for this long."""
+UNTURNED = -3.0
+"""Passing back without having been away."""
 RESTING = (WAIT_OUTER, WAIT_INNER)
 STAY_NEAR = -2.0
 """One in seven of those that do not go through comes as near as those that do."""
@@ -300,7 +302,7 @@ def _costs(stages: tuple[int, ...], slices: int) -> Costs:
     skip = [unseen if stage in (NEAR_OUTER, NEAR_INNER) else UNSEEN for stage in stages]
     skip[0] = skip[-1] = 0.0  # Waiting is not expected.
     if count > AFTER_AWAY:
-        skip[AFTER_AWAY - 1] = UNSEEN_MIN
+        skip[AFTER_AWAY - 1] = UNTURNED
     return Costs(
         start=tuple(sum(skip[:index]) for index in range(count)),
         enter=tuple(WAITING if index == count - 1 else 0.0 for index in range(count)),

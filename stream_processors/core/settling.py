@@ -102,7 +102,7 @@ def _vote(state: State, visit: Visit) -> Weighed:
     weighed = visit.weighed = weigh(visit.samples, visit.level_cdbm, waiting=visit.waiting)
     visit.voted = count
     visit.voted_us = weighed.at_us
-    visit.votes = (0,) * (MOVERS + 1) if visit.late or visit.waiting else votes_of(weighed)
+    visit.votes = (0,) * (MOVERS + 1) if visit.late else votes_of(weighed)
     gate.vote(visit.voted_us, visit.votes)
     state.touch(visit)
     return weighed

@@ -8,7 +8,7 @@ the true end is found by reading up to it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -144,40 +144,49 @@ class LogTopics:
         partitions = self.existing().get(topic, 0)
         if not partitions:
             return {}
-        reader = consumer(self._kafka, **{"enable.partition.eof": True})
         try:
-            return {each: bounds_of(reader, topic, each) for each in range(partitions)}
+            return bounds_of(self._kafka, topic, partitions)
         except KafkaException as error:
             raise KafkaDownError(f"Kafka at {self._kafka} does not answer: {error}") from error
-        finally:
-            reader.close()
 
 
-def bounds_of(reader: Consumer, topic: str, partition: int) -> Bounds:
-    """First and end of one partition; the end by reading up to it.
+def bounds_of(kafka: str, topic: str, partitions: int) -> dict[int, Bounds]:
+    """First and end of each partition; the ends by reading up to them. Raises KafkaException."""
+    reader = consumer(kafka, **{"enable.partition.eof": True, "fetch.wait.max.ms": 20})
+    try:
+        found = {}
+        for each in range(partitions):
+            marks = reader.get_watermark_offsets(
+                TopicPartition(topic, each), timeout=ANSWER_SECONDS_MAX
+            )
+            found[each] = Bounds(*marks)
+        filled = {each: one for each, one in found.items() if one.end > one.first}
+        reader.assign([TopicPartition(topic, each, one.end - 1) for each, one in filled.items()])
+        return found | _followed(reader, filled)
+    finally:
+        reader.close()
 
-    The reader has `enable.partition.eof` set.
-    """
-    first, end = reader.get_watermark_offsets(
-        TopicPartition(topic, partition), timeout=ANSWER_SECONDS_MAX
-    )
-    if end <= first:
-        return Bounds(first=first, end=end)
-    reader.assign([TopicPartition(topic, partition, max(first, end - 1))])
+
+def _followed(reader: Consumer, bounds: Mapping[int, Bounds]) -> dict[int, Bounds]:
+    """The bounds with the ends where reading ended."""
+    found = dict(bounds)
+    unread, moving = set(bounds), set(bounds)
     began = time.monotonic()
-    read = False
-    while time.monotonic() < began + ANSWER_SECONDS_MAX:
-        message: Any = reader.poll(1.0)
+    while moving and (unread or time.monotonic() < began + FOLLOW_SECONDS_MAX):
+        if time.monotonic() > began + ANSWER_SECONDS_MAX:
+            raise KafkaDownError(f"Kafka does not tell where partitions {sorted(unread)} end")
+        message: Any = reader.poll(FOLLOW_SECONDS_MAX)
         if message is None:
             continue
-        error = message.error()
+        partition, error = message.partition(), message.error()
+        end = message.offset()
         if error is None:
-            read, end = True, max(end, message.offset() + 1)
+            end += 1
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name.
-            return Bounds(first=first, end=max(end, message.offset()))
+            moving.discard(partition)
         else:
             raise KafkaException(error)
-        if read and time.monotonic() > began + FOLLOW_SECONDS_MAX:
-            # Somebody goes on writing: the batch that hid the end was passed long ago.
-            return Bounds(first=first, end=end)
-    raise KafkaDownError(f"Kafka does not tell where partition {partition} of {topic} ends")
+        unread.discard(partition)
+        found[partition] = found[partition]._replace(end=max(found[partition].end, end))
+    # What still moves has a writer: the batch that hid its end was passed long ago.
+    return found

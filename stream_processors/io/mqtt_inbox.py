@@ -23,6 +23,8 @@ from stream_processors.settings import Settings
 KEEPALIVE_SECONDS = 30
 RECONNECT_SECONDS_MAX = 5
 """Back-off between two tries to connect ends here: a broker that is back is found soon."""
+TOPIC_CHARACTERS_MAX = 200
+"""Of a topic that is no gateway's, so much is told."""
 TOKENS_MAX = 100_000
 """Unacknowledged messages remembered; far beyond any window of a broker."""
 
@@ -31,6 +33,7 @@ class Arrived(NamedTuple):
     """A message on a gateway's topic `reads`."""
 
     gateway: str
+    """Its name; the whole topic where no gateway can be called so."""
     payload: bytes
     token: int
 
@@ -120,11 +123,8 @@ class MqttInbox:
         journal.write("disconnected from the MQTT broker", reason=str(reason))
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        gateway = mqtt_gateway_of(message.topic)
-        if gateway is None:
-            # No gateway of ours can be called so: there is nobody to ask again.
-            self._client.ack(message.mid, message.qos)
-            return
+        # Our subscription lets any word through in the gateway's place: the core rejects it.
+        gateway = mqtt_gateway_of(message.topic) or message.topic[:TOPIC_CHARACTERS_MAX]
         with self._lock:
             self._token += 1
             token = self._token

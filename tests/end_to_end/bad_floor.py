@@ -157,7 +157,7 @@ class Reader(Device):
         waiting = b""
         while heard := client.recv(4096):
             waiting += heard
-            while len(waiting) >= 10 and len(waiting) >= (size := int.from_bytes(waiting[2:6])):  # noqa: PLR2004
+            while len(waiting) >= 10 and len(waiting) >= (size := int.from_bytes(waiting[2:6])):
                 asked, waiting = waiting[:size], waiting[size:]
                 client.sendall(answers(asked))
                 if split(asked)[0][1] == ENABLE_EVENTS_AND_REPORTS:

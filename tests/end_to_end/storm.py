@@ -17,7 +17,7 @@ import psutil
 from rich.console import Console
 
 from edge_agent.spool import spool_figures
-from tallygate.demo import DemoSettings, rehearse, shift_clock
+from tallygate.demo import DemoSettings, rehearse
 from tallygate.progress import Progress
 from tallygate.report import Judgement
 from tallygate.servers.find import Found, Kind, embedded_servers
@@ -67,10 +67,7 @@ async def weather(
         in_flight = _in_flight(stack_of[0]) if stack_of else "unknown"
         happened.append(f"{name}: {text} [in flight: {in_flight}]")
 
-    clock = shift_clock(SPEED)
-    stack = Stack(
-        folder, "demo", clock, tell, found=tuple(embedded_servers() if found is None else found)
-    )
+    stack = Stack(folder, "demo", tell, found=tuple(embedded_servers() if found is None else found))
     stack_of.append(stack)
     arguments = [part for setting in SMALL_SHIFT for part in ("--set", setting)]
     settings = DemoSettings(seed=storm.seed, speed=SPEED, simulator=tuple(arguments))
@@ -83,9 +80,7 @@ async def weather(
             )
 
         try:
-            judgement = await rehearse(
-                stack, settings, clock, progress, during=during, arm=storm.arm
-            )
+            judgement = await rehearse(stack, settings, progress, during=during, arm=storm.arm)
         finally:
             await stack.stop()
     return judgement, happened

@@ -20,7 +20,7 @@ from contracts.log import Output, Part
 from contracts.reads import RAW_BYTES_MAX, Read, ReadBatch, SpooledBatch
 from tests.end_to_end.bad_floor import Floor, eventually, new_spool, now_us
 from tests.support.servers import SessionServers
-from tests.support.stream import PARTITIONS, START_US
+from tests.support.stream import PARTITIONS
 from tests.unit.edge_agent.llrp_bytes import frame, report, tag_data, tlv
 
 NONSENSE = b"\xff\x00 not ours \xc1"
@@ -119,7 +119,7 @@ def test_a_parameter_of_wrong_length_is_rejected_alone(floor: Floor) -> None:
     at_us = now_us()
     good = [tag_data(one, first_us=at_us, last_us=at_us) for one in (before, behind)]
     floor.reader.send(report(good[0], broken, good[1], longer))
-    assert floor.wait_rejected("EPC_96 is cut" if False else "is cut")[0][1:] == (
+    assert floor.wait_rejected("EPC96 is cut")[0][1:] == (
         broken,
         len(broken),
     )
@@ -149,7 +149,7 @@ def test_lines_that_are_no_text_or_empty_are_rejected_alone(floor: Floor) -> Non
     assert floor.wait_rejected("bytes that are no text") == [
         ("dock/scanner", b"\x00\xfe\xff\x80", 4)
     ]
-    assert floor.wait_rejected("an empty line", 2) == [
+    assert sorted(floor.wait_rejected("an empty line", 2)) == [
         ("dock/scanner", b"", 0),
         ("dock/scanner", b"   ", 3),
     ]
@@ -193,24 +193,20 @@ def test_a_huge_payload_is_rejected_with_its_first_bytes_and_true_size(floor: Fl
 
 def test_a_message_of_a_gateway_that_none_can_be_called_is_rejected(floor: Floor) -> None:
     """It came by our subscription, so it must not vanish."""
-    good = encode(
-        SpooledBatch(spool=new_spool(), sequence=1, lowest=1, payload=encode(batch_of()))
-    )
+    good = encode(SpooledBatch(spool=new_spool(), sequence=1, lowest=1, payload=encode(batch_of())))
     floor.publish("door 1!", good)
-    assert floor.wait_rejected("no gateway can be called 'door 1!'") == [
-        ("bridge", good, len(good))
-    ]
+    assert floor.wait_rejected("/door 1!/reads'") == [("bridge", good, len(good))]
     floor.wait_entered([floor.good_tag()])
 
 
 def test_a_message_of_a_newer_schema_is_rejected_and_named(floor: Floor) -> None:
     newer = encode(
-        SpooledBatch(
-            schema=2, spool=new_spool(), sequence=1, lowest=1, payload=encode(batch_of())
-        )
+        SpooledBatch(schema=2, spool=new_spool(), sequence=1, lowest=1, payload=encode(batch_of()))
     )
     floor.publish("stranger", newer)
-    (reject,) = [one for one in floor.wait_rejected("schema 2 is newer than 1") if one[0] == "bridge"]
+    (reject,) = [
+        one for one in floor.wait_rejected("schema 2 is newer than 1") if one[0] == "bridge"
+    ]
     assert reject == ("bridge", newer, len(newer))
     floor.wait_entered([floor.good_tag()])
 
@@ -309,13 +305,17 @@ def test_a_reader_that_lives_in_1970_is_set_right(floor: Floor) -> None:
 
 
 def test_a_clock_that_jumps_into_the_future_is_noted_and_not_believed(floor: Floor) -> None:
-    """Not one read is dropped, frozen or entered in the future, and it is said once a partition."""
+    """Not one read is dropped or entered in the future, and each partition tells it once."""
     began_us = now_us()
     mad = floor.readers["mad"]
     identities = mad.tags(*floor.serials(20))
     floor.wait_entered(identities)
     future_us = began_us + 10 * 365 * 86_400_000_000
-    late = mad.tags(*floor.serials(6), at_us=future_us)
+    late = [
+        identity
+        for number, serial in enumerate(floor.serials(6))
+        for identity in mad.tags(serial, at_us=future_us + number)
+    ]
     entered = floor.wait_entered(late)
     assert all(began_us - MINUTE_US < at_us < now_us() + MINUTE_US for at_us in entered.values())
     sees_it = {partition_of(identity, PARTITIONS) for identity in late}
@@ -326,7 +326,8 @@ def test_a_clock_that_jumps_into_the_future_is_noted_and_not_believed(floor: Flo
     )
     assert len(notes) == len(sees_it)
     assert all(b'"device":"mad"' in bytes(payload) for (payload,) in notes)
-    assert all(str(future_us).encode() in bytes(payload) for (payload,) in notes)
+    told = [str(future_us + number).encode() for number in range(len(late))]
+    assert all(any(one in bytes(payload) for one in told) for (payload,) in notes)
     again = mad.tags(*floor.serials(3))
     floor.wait_entered(again)
 
@@ -351,4 +352,3 @@ def test_after_all_that_the_books_balance(floor: Floor) -> None:
     tallies = dict(floor.stream.ask("select name, count from ledger.tallies"))
     assert tallies.get("conflicts", 0) == 0
     assert floor.stream.ask("select count(*) from ledger.losses") == [(0,)]
-    assert START_US < now_us()

@@ -211,22 +211,6 @@ class ObeysOldSinks(MemoryLedger):
         )
 
 
-class ForgetsOldMemorySoon(MemoryLedger):
-    """Takes snapshots of an earlier time with as many partitions for taken over."""
-
-    def commit_partition(self, commit: PartitionCommit) -> bool:
-        """Remove the memory of other numbers of partitions too soon."""
-        done = super().commit_partition(commit)
-        current = self.current_log()
-        if done and commit.snapshot and current is not None:
-            mine = [
-                each for each in self._state.memory if each.row.partitions == current.partitions
-            ]
-            if len({each.row.partition for each in mine if each.snapshot}) == current.partitions:
-                self._state.memory = mine
-        return done
-
-
 def _cut_log(plan: Plan) -> None:
     plan.blows += ["kafka cut"] * 8
     plan.use_real_stages = False
@@ -246,13 +230,6 @@ def _lost_disks(plan: Plan) -> None:
 
 def _restless_partitions(plan: Plan) -> None:
     plan.blows += ["partitions"] * 3
-    plan.use_real_stages = False
-
-
-def _restless_partitions_and_workers(plan: Plan) -> None:
-    plan.blows += ["partitions"] * 8
-    plan.workers = 2
-    plan.rates["worker"].pause = 0.008
     plan.use_real_stages = False
 
 
@@ -290,9 +267,6 @@ MISTAKES = {
     "acknowledges early": Mistake(Cores(admission=AcknowledgesEarly), _restless_readers),
     "acknowledges one for all": Mistake(
         Cores(admission=AcknowledgesOneForAll), _restless_partitions
-    ),
-    "forgets old memory soon": Mistake(
-        Cores(ledger=ForgetsOldMemorySoon), _restless_partitions_and_workers
     ),
     "obeys old sinks": Mistake(Cores(ledger=ObeysOldSinks), _restless_readers),
 }

@@ -142,7 +142,7 @@ def test_large_rejects_fill_a_batch_by_bytes() -> None:
 def test_gateway_time_stays_behind_by_its_allowance() -> None:
     time = GatewayTime(allowance_us=LINK_US)
     assert time.at(10_000_000, None, steady_us=0) == 10_000_000 - LINK_US
-    assert ClockSetting(speed=60).link_allowance_us() == 90_000_000
+    assert ClockSetting(speed=60).link_allowance_us() == 180_000_000
     assert ClockSetting(speed=0.5).link_allowance_us() == LINK_US
 
 

@@ -145,7 +145,7 @@ def test_an_old_acknowledgement_means_nothing() -> None:
     assert spool.lowest == 3
 
 
-def test_more_than_the_spool_ever_held_means_that_it_was_put_back() -> None:
+def test_more_than_was_ever_sent_means_that_it_was_put_back() -> None:
     """From then on nothing is forgotten, until the spool has another id."""
     sender, spool = sender_of(3)
     due(sender)
@@ -160,6 +160,15 @@ def test_more_than_the_spool_ever_held_means_that_it_was_put_back() -> None:
     assert due(sender) == list(range(1, 10))
     acknowledge(sender, 9, spool=OTHER)
     assert spool.lowest == 10
+
+
+def test_so_does_more_than_was_sent_even_if_the_spool_has_come_that_far_again() -> None:
+    """It was put back, and went on in the dark under numbers that the ledger knows."""
+    sender, spool = sender_of(3)
+    spool.sequence = 20
+    acknowledge(sender, 7)
+    assert sender.is_set_back
+    assert spool.lowest == 1
 
 
 def test_what_was_acknowledged_while_we_were_away_is_forgotten_at_once() -> None:
