@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 export PYTHONWARNINGS ?= ignore::RuntimeWarning:platformdirs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-real check lint types bench lock clean
+.PHONY: help demo up test storms test-real check lint types bench lock clean
 
 help: ## Say what there is.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,7 +33,10 @@ up: $(VENV)/.run ## Run Tallygate until Ctrl-C (TALLYGATE_SITE_FILE=site.toml fo
 	$(BIN)/tallygate up
 
 test: $(VENV)/.dev ## Run all tests that need nothing but Python packages.
-	$(BIN)/python -m pytest -m "not real" $(PYTEST)
+	$(BIN)/python -m pytest -m "not real and not storm" $(PYTEST)
+
+storms: $(VENV)/.dev ## Kill, pause and break the real programs on a small shift; nothing may be lost.
+	$(BIN)/python -m pytest -m storm $(PYTEST)
 
 test-real: $(VENV)/.dev ## Install and start the real servers, run the tests that need them.
 	sh scripts/real_servers.sh

@@ -6,8 +6,9 @@
 Batches of the simulator's reads (see `benchmarks.simulated`) are published in real time, one every
 50 ms as an agent does, first to a bare relay of the same bytes (MQTT, Kafka, PostgreSQL: what the
 servers alone take), then to our bridge, workers and sink. For each entry the time counts from the
-receipt of the last read that its decision needed, the time that was waited on purpose excluded; the
-sink measures it at its commit. An agent's own fsync is not in it.
+receipt of the last read that its decision needed, the time that was waited on purpose excluded (the
+decision's window, and what a gateway's time stays behind); the sink measures it at its commit. An
+agent's own fsync is not in it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import paho.mqtt.client as paho
 import psycopg
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.simulated import GATEWAY, Workload
+from benchmarks.simulated import BEHIND_US, GATEWAY, QUIET_BATCHES, Workload
 from contracts.codec import encode
 from contracts.reads import SpooledBatch
 from contracts.topics import mqtt_topic
@@ -58,8 +59,8 @@ def publish(workload: Workload, mqtt_url: str, spool: str) -> None:
         )
         for number, batch in enumerate(workload.batches(), 1)
     ]
-    for gateway_us, payload in batches[:-5]:
-        time.sleep(max(0.0, gateway_us / 1e6 - time.time()))
+    for gateway_us, payload in batches[:-QUIET_BATCHES]:
+        time.sleep(max(0.0, (gateway_us + BEHIND_US) / 1e6 - time.time()))
         client.publish(topic, payload, qos=1)
     client.disconnect()
     client.loop_stop()

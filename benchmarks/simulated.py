@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from contracts.clock import REAL_TIME
 from contracts.places import AntennaPlace, Gate, SiteMap
 from contracts.reads import Read, ReadBatch
 from firmware_sim.offline import Rehearsal
@@ -28,6 +29,10 @@ DOCKS = 40
 """Copies of the rehearsal's dock; a thousand reads come from them in one batch."""
 BATCH_US = 200_000
 """One batch covers so much time."""
+BEHIND_US = REAL_TIME.link_allowance_us()
+"""A gateway's time stays behind by this, as an agent's does: a batch is sent so much later."""
+QUIET_BATCHES = 5
+"""At the end, a minute apart."""
 TEMPLATE_BATCHES = 6_000
 """Twenty minutes of the rehearsal give enough templates."""
 
@@ -63,7 +68,7 @@ class Workload:
 
     def batches(self) -> Iterator[ReadBatch]:
         """Batches in order of time; the last ones are quiet, so that every window closes."""
-        told = serial = number = 0
+        told = serial = number = gateway_us = 0
         later: defaultdict[int, list[Read]] = defaultdict(list)
         planned = 0
         while told < self.reads:
@@ -75,9 +80,10 @@ class Workload:
             reads.sort(key=lambda read: read.received_us)
             told += len(reads)
             number += 1
-            yield ReadBatch(gateway_us=self.start_us + number * self._batch_us, reads=tuple(reads))
-        for quiet in range(1, 6):
-            yield ReadBatch(gateway_us=self.start_us + number * self._batch_us + quiet * 60_000_000)
+            gateway_us = self.start_us + number * self._batch_us - BEHIND_US
+            yield ReadBatch(gateway_us=gateway_us, reads=tuple(reads))
+        for quiet in range(1, QUIET_BATCHES + 1):
+            yield ReadBatch(gateway_us=gateway_us + quiet * 60_000_000)
 
     def _tell(self, serial: int, number: int, later: defaultdict[int, list[Read]]) -> int:
         """Plan one visit's reads into the batches to come; gives how many."""

@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +43,9 @@ WAL_BYTES_MAX = 16_000_000
 """The write-ahead log is cut back to this size after a checkpoint."""
 BYTES_MAX = 512_000_000
 """How much waits at the most, unless the site file says otherwise."""
+DISK_RESERVE_BYTES = 2 * WAL_BYTES_MAX
+"""With less left on the disk it counts as full: to forget what the ledger has takes room, too, and
+a spool that filled the disk to the last byte could never shrink again."""
 MEMORY = Path(":memory:")
 """A spool that lives in memory, for simulations: all but the disk is the same."""
 
@@ -65,9 +69,16 @@ class Spool:
     """A gateway's spool. Make one with `open_spool`."""
 
     def __init__(
-        self, database: sqlite3.Connection, *, gateway: str, bytes_max: int, keep_acknowledged: bool
+        self,
+        database: sqlite3.Connection,
+        *,
+        gateway: str,
+        bytes_max: int,
+        keep_acknowledged: bool,
+        has_room: Callable[[], bool],
     ) -> None:
         self._database = database
+        self._has_room = has_room
         self._gateway = gateway
         self._bytes_max = bytes_max
         self._keep = keep_acknowledged
@@ -104,7 +115,8 @@ class Spool:
         """
         full = self._with_untold(batch, at_us)
         payload = encode(full)
-        if self.bytes + len(payload) + ROW_BYTES > self._bytes_max:
+        size = len(payload) + ROW_BYTES
+        if self.bytes + size > self._bytes_max or not self._fits_on_disk(size):
             self._refuse(batch)
             return None
         sequence = self.sequence + 1
@@ -125,7 +137,7 @@ class Spool:
             raise SpoolError(f"the spool is damaged: {error}") from error
         self.sequence = sequence
         self.batches += 1
-        self.bytes += len(payload) + ROW_BYTES
+        self.bytes += size
         self.gateway_us = max(self.gateway_us, batch.gateway_us)
         self._untold_reads = self._untold_others = 0
         return sequence
@@ -142,7 +154,10 @@ class Spool:
         ]
 
     def acknowledge(self, sequence: int) -> bool:
-        """Forget the batches up to a sequence; whether that changed anything."""
+        """Forget the batches up to a sequence; whether that changed anything.
+
+        On a disk that is full to the last byte nothing is forgotten: the ledger's word comes again.
+        """
         if sequence <= self.acknowledged:
             return False
         assert sequence <= self.sequence, "the caller asks `is_set_back` first"
@@ -163,6 +178,8 @@ class Spool:
                 self._set_meta("acknowledged", sequence)
                 self._set_meta("gateway_us", self.gateway_us)
         except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                return False
             raise SpoolError(f"the spool cannot be written: {error}") from error
         finally:
             self._run("pragma synchronous = full")
@@ -246,6 +263,13 @@ class Spool:
             return batch
         return msgspec.structs.replace(batch, losses=losses, rejects=rejects)
 
+    def _fits_on_disk(self, size: int) -> bool:
+        """Whether the disk has room to spare, or the file has: pages of forgotten batches."""
+        if self._has_room():
+            return True
+        free = self._row("pragma freelist_count")[0] * self._row("pragma page_size")[0]
+        return free > 2 * size
+
     def _refuse(self, batch: ReadBatch) -> None:
         reads = len(batch.reads)
         others = len(batch.rejects) + len(batch.signals) + len(batch.changes) + len(batch.losses)
@@ -295,6 +319,7 @@ def open_spool(
     at_us: int,
     bytes_max: int = BYTES_MAX,
     keep_acknowledged: bool = False,
+    disk_reserve_bytes: int = DISK_RESERVE_BYTES,
 ) -> tuple[Spool, tuple[Loss, ...]]:
     """The spool in a folder, made if there is none, and what the first batch shall tell as lost.
 
@@ -324,8 +349,16 @@ def open_spool(
             at_us=at_us,
         )
         losses = (loss,)
+
+    def has_room() -> bool:
+        return folder == MEMORY or shutil.disk_usage(folder).free >= disk_reserve_bytes
+
     spool = Spool(
-        database, gateway=gateway, bytes_max=bytes_max, keep_acknowledged=keep_acknowledged
+        database,
+        gateway=gateway,
+        bytes_max=bytes_max,
+        keep_acknowledged=keep_acknowledged,
+        has_room=has_room,
     )
     if lock is not None:
         spool.hold(lock)

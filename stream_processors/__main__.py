@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -28,12 +31,7 @@ def bridge() -> None:
     """
     from stream_processors.mqtt_to_kafka import run_bridge  # noqa: PLC0415 - help stays quick.
 
-    try:
-        code = run_bridge(settings_from())
-    except StreamError as error:
-        journal.write("the bridge cannot go on", reason=str(error))
-        code = RESTART
-    _end(code)
+    _carry("bridge", lambda: run_bridge(settings_from()))
 
 
 @app.command()
@@ -46,18 +44,27 @@ def worker(
     """
     from stream_processors.worker import run_worker  # noqa: PLC0415 - help stays quick.
 
-    try:
-        code = run_worker(settings_from(), data)
-    except StreamError as error:
-        journal.write("the worker cannot go on", reason=str(error))
-        code = RESTART
-    _end(code)
+    _carry("worker", lambda: run_worker(settings_from(), data))
 
 
-def _end(code: int) -> NoReturn:
-    """End without waiting for libraries: a Kafka client whose broker lost the log may linger for
-    ever over records that nobody needs any more.
+def _carry(program: str, work: Callable[[], int]) -> NoReturn:
+    """Run a program and end with its exit code, without waiting for libraries.
+
+    A Kafka client whose broker lost the log may linger for ever over records that nobody needs. A
+    thread that fails takes the process with it: what it watched would go unwatched.
     """
+    threading.excepthook = lambda failed: journal.exit_now(
+        1, f"a thread of the {program} failed", reason=repr(failed.exc_value)
+    )
+    try:
+        code = work()
+    except StreamError as error:
+        journal.write(f"the {program} cannot go on", reason=str(error))
+        code = RESTART
+    except Exception as error:  # noqa: BLE001 - whatever it is, the process must end.
+        traceback.print_exc()
+        journal.write(f"the {program} failed", reason=f"{type(error).__name__}: {error}")
+        code = 1
     sys.stderr.flush()
     os._exit(code)
 

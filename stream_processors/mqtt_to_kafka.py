@@ -133,6 +133,22 @@ def sound_log(
     return log
 
 
+def remove_old_logs(settings: Settings, topics: LogTopics, log: str) -> list[str]:
+    """Remove the topics of the logs before `log`; gives their names. Raises StreamError.
+
+    Only where the ledger still names it: a bridge that was stopped and goes on would otherwise
+    remove what its successor writes to.
+    """
+    ledger = LedgerConnection(settings.postgres_url, settings.site, "ledger_bridge")
+    try:
+        current = ledger.current_log()
+    finally:
+        ledger.close()
+    if current is None or current.log != log:
+        return []
+    return topics.remove_all_but(log)
+
+
 class _Run:
     """One run: a lease, a log, a producer, an MQTT connection and the core that decides."""
 
@@ -291,7 +307,7 @@ class _Run:
 
     def _remove_old_logs(self) -> None:
         try:
-            removed = self._topics.remove_all_but(self._log)
+            removed = remove_old_logs(self._settings, self._topics, self._log)
         except StreamError as error:
             journal.write("old logs could not be removed", reason=str(error))
             return

@@ -178,6 +178,7 @@ class _Worker:
             self._reads, key_serializer="raw", value_serializer="raw", value_type=bytes, acks=False
         )
         app.agent(topic, name="reads")(self._agent)
+        app.on_partitions_revoked.connect(self._revoked)
         return app
 
     async def _main(self) -> None:
@@ -250,6 +251,11 @@ class _Worker:
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:
             journal.exit_now(RESTART, "Kafka refused an output", reason=str(error), log=self._log)
+
+    async def _revoked(self, _app: faust.App, revoked: set[Any], **_: Any) -> None:
+        """Faust's signal: these partitions are no longer ours."""
+        for each in revoked:
+            self._held.pop(each.partition, None)
 
     async def _load(self, assigned: set[int]) -> dict[int, int]:
         """Take the partitions over from the ledger: gives where each goes on."""

@@ -19,6 +19,7 @@ from tallygate.errors import TallygateError
 from tallygate.ledger import open_ledger, read_state, running_process, told_errors
 from tallygate.servers.child import LOOPBACK
 from tallygate.servers.find import Found, Kind, Source, find_servers
+from tallygate.terminal import plain_console
 
 FREE_BYTES_MIN = 2_000_000_000
 """Spools, the ledger and server logs grow; below this somebody should look."""
@@ -31,7 +32,7 @@ _START = re.compile(rb"^--- start (\d+)$", re.MULTILINE)
 
 def run_doctor(folder: Path) -> int:
     """Print what was found; 0 where a stack could start now, or runs well."""
-    console = Console(highlight=False)
+    console = plain_console()
     advice: list[str] = []
     able = _servers(console, folder, advice)
     console.print(f"Python {platform.python_version()} on {platform.platform()}", markup=False)

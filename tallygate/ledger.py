@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -116,16 +116,21 @@ def look_into(folder: Path, named: str | None, site: str) -> Iterator[PostgresLe
     with open_ledger(find_postgres(folder, named), site) as ledger, told_errors():
         known = sites(ledger)
         if known and site not in known:
-            raise TallygateError(
-                f"the ledger has no site {site!r}; it has {', '.join(sorted(known))}. Name one"
-                " with --site or TALLYGATE_SITE."
-            )
+            raise TallygateError(unknown_site(site, known))
         if not known:
             raise TallygateError(
                 "the ledger is empty: nothing was ever entered. `tallygate up` fills it, and"
                 " `tallygate import` takes places, items and loads."
             )
         yield ledger
+
+
+def unknown_site(site: str, known: Iterable[str]) -> str:
+    """What to say of a site that the ledger does not have."""
+    return (
+        f"the ledger has no site {site!r}; it has {', '.join(sorted(known))}. Name one with --site"
+        " or TALLYGATE_SITE."
+    )
 
 
 @contextlib.contextmanager

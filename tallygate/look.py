@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -15,14 +14,19 @@ from tallygate.errors import TallygateError
 from tallygate.figures import print_stats
 from tallygate.identity import find_identity
 from tallygate.intake import Imported, put_reference, read_files
-from tallygate.ledger import find_postgres, look_into, open_ledger, stack_clock, told_errors
+from tallygate.ledger import (
+    find_postgres,
+    look_into,
+    open_ledger,
+    stack_clock,
+    told_errors,
+    unknown_site,
+)
 from tallygate.names import ReferenceReader
+from tallygate.terminal import plain_console
 from tallygate.trace import print_life
 from tallygate.watch import site_zone
 from tallygate.words import language
-
-PIPE_COLUMNS = 160
-"""Where the output is no terminal, lines are for programs and files: these are wider."""
 
 
 def run_verify(
@@ -111,14 +115,18 @@ def run_import(
     else:
         clock = stack_clock(folder)
         with open_ledger(find_postgres(folder, postgres), site) as ledger, told_errors():
+            known = queries.sites(ledger)
+            if known and site not in known and site_file is None:
+                # A new site begins with its places: this is rather a slip of the pen.
+                raise TallygateError(unknown_site(site, known))
             gates = frozenset(gate.id for gate in ReferenceReader(ledger).refresh().gates)
             found = _checked(site, site_file, items, loads, gates)
             put_reference(ledger, found, clock.domain_us(time.time_ns() // 1000))
     done = "would be taken" if dry_run else "taken"
     parts = ["the site map"] if found.site else []
-    parts += [f"{len(found.items):,} items"] if items else []
+    parts += [_many(len(found.items), "item")] if items else []
     lines = sum(len(load.lines) for load in found.loads)
-    parts += [f"{len(found.loads):,} loads with {lines:,} lines"] if loads else []
+    parts += [f"{_many(len(found.loads), 'load')} with {_many(lines, 'line')}"] if loads else []
     plain_console().print(f"{done}: {', '.join(parts)}")
     return 0
 
@@ -139,9 +147,5 @@ def _checked(
     return found
 
 
-def plain_console() -> Console:
-    """Where a command prints."""
-    console = Console(highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PIPE_COLUMNS
-    return console
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

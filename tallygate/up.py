@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from rich.console import Console
 
 from contracts.clock import REAL_TIME
 from tallygate.dock import SimulatedDock
@@ -26,6 +25,7 @@ from tallygate.ledger import LOCK, open_ledger, running_process
 from tallygate.progress import Progress
 from tallygate.servers.child import ServerError
 from tallygate.stack import Stack
+from tallygate.terminal import plain_console
 
 SIMULATED_SITE = "demo"
 """The site of the simulated dock."""
@@ -47,7 +47,7 @@ class UpSettings:
 
 async def run_up(settings: UpSettings) -> int:
     """Run until Ctrl-C or SIGTERM; the exit code. Raises TallygateError."""
-    console = Console(highlight=False)
+    console = plain_console()
     folder = settings.folder.resolve()
     stopping = asyncio.Event()
     for number in STOP_SIGNALS:

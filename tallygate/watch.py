@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.rule import Rule
 from rich.table import Table
@@ -35,6 +35,7 @@ from tallygate.loads_view import (
     told_troubles,
 )
 from tallygate.names import Names
+from tallygate.terminal import plain_console
 from tallygate.words import language, word
 
 EVERY_S = 0.5
@@ -90,7 +91,7 @@ def run_watch(
 ) -> int:
     """Show it until Ctrl-C, or once."""
     spoken = language(asked)
-    console = Console(highlight=False)
+    console = plain_console()
     clock = stack_clock(folder)
     if once or not console.is_terminal:
         with look_into(folder, postgres, site) as ledger:
@@ -259,11 +260,11 @@ def _gate(
     if view is None:
         if newest is None:
             return line.append(word("no_load", spoken), style="dim")
-        direction = set_cell_size(word(newest.direction, spoken), 3)
+        direction = word(newest.direction, spoken)
         when = clock_time(newest.last_us, moment.zone)
         return line.append(f"{when} {direction} {_carried(newest, names, spoken)}", style="dim")
-    direction, state = word(view.direction, spoken), word(view.state, spoken)
-    line.append(f"{view.load} {set_cell_size(direction, 3)} ", style="bold")
+    direction, state = set_cell_size(word(view.direction, spoken), 3), word(view.state, spoken)
+    line.append(f"{view.load} {direction} ", style="bold")
     full = BAR * view.passed // max(1, view.expected)
     style = STATE_STYLE.get(LoadState(view.state), "yellow") if view.moved_us else "dim"
     line.append("█" * full + "░" * (BAR - full), style=style)

@@ -15,6 +15,7 @@ from tallygate.servers.child import ServerError
 from tests.support.servers import Fresh, SessionServers, running_embedded, running_real
 
 REAL_FOLDER = Path(__file__).parent / "real"
+STORMS = Path(__file__).parent / "end_to_end" / "test_storms.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(REAL_FOLDER):
             item.add_marker(pytest.mark.real)
+        if item.path == STORMS:
+            item.add_marker(pytest.mark.storm)
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ class Spool(Protocol):
         ...
 
     def acknowledge(self, sequence: int) -> bool:
-        """Forget the batches up to a sequence; whether that changed anything."""
+        """Forget the batches up to a sequence; False where that cannot be done now."""
         ...
 
 
@@ -132,7 +132,8 @@ class Sender:
             self.is_set_back = True
         if self.is_set_back or message.sequence < self._spool.lowest:
             return
-        self._spool.acknowledge(message.sequence)
+        if not self._spool.acknowledge(message.sequence):
+            return
         self._next = max(self._next, self._spool.lowest)
         self._moved_s = now_s
         self._wait_s = self._resend_after_s

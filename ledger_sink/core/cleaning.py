@@ -1,8 +1,8 @@
 """What the ledger could not hold, or nobody could read back, becomes a reject before it gets there.
 
-PostgreSQL's text holds no NUL character and its integers have 64 bits; a MessagePack message may
-carry both. An entry's payload is what its kind says, or the stages behind the hop would stumble
-over it. One bad entry must never stop the sink.
+PostgreSQL's text holds no NUL character, its indexes no long text and its integers have 64 bits; a
+MessagePack message may carry more. An entry's payload is what its kind says, or the stages behind
+the hop would stumble over it. One bad entry must never stop the sink.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from contracts.ids import content_id
 
 INTEGER_MAX = 2**63 - 1
 INTEGER_MIN = -(2**63)
+TEXT_BYTES_MAX = 1_200
+"""Ids, identities and places are keys of indexes, which take 2,700 bytes for all keys of a row."""
 SOURCE = "sink"
 
 NOT_HELD = "text or numbers that no ledger holds"
@@ -88,7 +90,9 @@ def _clean_entry(entry: Entry) -> Entry:
 
 
 def _holds_text(*texts: str | None) -> bool:
-    return not any(text is not None and "\0" in text for text in texts)
+    return not any(
+        text is not None and ("\0" in text or len(text.encode()) > TEXT_BYTES_MAX) for text in texts
+    )
 
 
 def _holds_integers(*integers: int | None) -> bool:

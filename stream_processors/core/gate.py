@@ -11,6 +11,7 @@ moves nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import exp, log
 from typing import NamedTuple
 
@@ -51,8 +52,8 @@ RESTING_MORE = 5.0
 """... and more stay than of others."""
 ALONE = 0.5
 """With less company than half a visit's, who rests beside a gate does so while nobody passes."""
-EYES = log(49.0) / 2
-"""Beams are broken in order by what passes; one time of fifty it is somebody else's order."""
+EYES = log(200.0) / 2
+"""Beams are broken in order by what passes; one time of two hundred it is somebody else's order."""
 EYES_WHOLE = -3.0
 """Nobody passes without breaking a beam."""
 EYES_LOUD_CDB = 800
@@ -67,6 +68,8 @@ SHADOW_CDB = 600
 """Peaks lower than the gate's usual one by this may be a shadow."""
 RESTS_US = 8_000_000
 """Nobody passes this slowly: who is read longer and does not pass, rests."""
+TURNING = (2, 3, 4)
+"""Positions within the gate in tracks that turn back."""
 FAR_FIRST, FAR_LAST = 3, 5
 """Positions on the far side in tracks that pass twice."""
 TWICE_US = 2_500_000
@@ -76,7 +79,11 @@ ORDER_MARGIN = 1.0
 """From this difference between in and out on, the order of reads is what decided."""
 
 
-FEW = (0.0, -3.0, -2.2, -1.6, -1.0, -0.6, -0.3)
+BOTH_SIDES = 4.0
+"""Who goes through is read by each side in 20 to 80 of a hundred slices ..."""
+ONE_SIDE = 0.5
+"""... who stays mostly by one side."""
+FEW = (0.0, -1.0, -0.7, -0.5, -0.3, -0.1)
 """How much likelier so few reads are of a stray than of what goes through: one to three of a
 hundred that pass are read this little, and every other stray."""
 
@@ -158,10 +165,38 @@ def weigh(samples: Sequence[Sample], level_cdbm: int, *, waiting: bool) -> Weigh
         moved = max(scores[index] for index in ONCE)
         for index in ONCE:
             scores[index] = moved
+    balance = _balance(ordered, length_us)
+    for index, track in enumerate(TRACKS):
+        if track.crossings:
+            scores[index] += balance
     if len(ordered) < len(FEW):
         for index in range(MOVERS):
             scores[index] += FEW[len(ordered)] / TEMPER
     return Weighed(ordered, observations, scores, _loud_middle(ordered), peak_cdbm, waiting)
+
+
+def _balance(samples: Sequence[Sample], length_us: int) -> float:
+    """How much likelier the shares of both sides are of what goes through than of what stays.
+
+    Who goes through is read by both sides, more or less alike; who stays mostly by one. Both are
+    beta-binomial, over slices of time; what has no side has no say.
+    """
+    slices = {
+        (_middle_us(one) // length_us, one[2].side) for one in samples if one[2].side
+    }
+    outer = sum(side < 0 for _, side in slices)
+    inner = len(slices) - outer
+    return _beta_binomial(outer, inner, BOTH_SIDES) - _beta_binomial(outer, inner, ONE_SIDE)
+
+
+@cache
+def _beta_binomial(outer: int, inner: int, weight: float) -> float:
+    """The logarithm of the chance of one such order of sides, both weighing the same before."""
+    found = 0.0
+    for seen, whole in ((outer, 0), (inner, outer)):
+        for index in range(seen):
+            found += log((weight + index) / (2 * weight + whole + index))
+    return found
 
 
 def votes_of(weighed: Weighed) -> tuple[int, ...]:
@@ -238,8 +273,8 @@ def _passages(
             Passage(Direction(track.crossings[0][1]), first, share, basis, samples[:cut]),
             Passage(Direction(track.crossings[1][1]), second, share, basis, samples[cut:]),
         )
-    if track.name.startswith("back") and 2 in path:  # noqa: PLR2004 - the middle of the gate.
-        at_us = _crossing_us(samples, path, 2)
+    if track.name.startswith("back") and any(position in TURNING for position in path):
+        at_us = _crossing_us(samples, path, TURNING[1])
         return (Passage(Direction.TURNED_BACK, at_us, share, basis, samples),)
     return ()
 

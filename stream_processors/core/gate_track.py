@@ -69,9 +69,9 @@ INDEPENDENCE = 0.7
 
 UNSEEN = -0.5
 """A stage passed without a read, where it was hardly read at all."""
-UNSEEN_SLICE = -0.3
+UNSEEN_SLICE = -0.12
 """Who is read in many slices is not missed for all of its nearing; each makes that unlikelier."""
-UNSEEN_MIN = -6.0
+UNSEEN_MIN = -3.0
 SLICES_COUNTED = 32
 """More slices than this make no difference to that."""
 WAITING = -2.0
@@ -89,6 +89,7 @@ LEVEL_STEP_CDB = 200
 LEVEL_LOW = -20
 LEVEL_HIGH = 10
 
+TWICE_STAGES = 9
 AFTER_AWAY = 5
 """In tracks that pass twice, the position after the turn far away ..."""
 AWAY_US = 1_000_000
@@ -133,8 +134,8 @@ class Track(NamedTuple):
 
 
 _IN = (WAIT_OUTER, NEAR_OUTER, MIDDLE, NEAR_INNER, WAIT_INNER)
-_BACK_OUTER = (WAIT_OUTER, NEAR_OUTER, WAIT_INNER, NEAR_OUTER, WAIT_OUTER)
-_BACK_INNER = (WAIT_INNER, NEAR_INNER, WAIT_OUTER, NEAR_INNER, WAIT_INNER)
+_BACK_OUTER = (*_IN[:3], WAIT_INNER, *_IN[2::-1])
+_BACK_INNER = (*_IN[:1:-1], WAIT_OUTER, *_IN[2:])
 _IN_OUT = (*_IN[:4], AWAY_INNER, *_IN[3::-1])
 _OUT_IN = (*_IN[:0:-1], AWAY_OUTER, *_IN[1:])
 
@@ -227,7 +228,7 @@ def score(observations: Sequence[Observation], track: Track, *, waiting: bool) -
     costs = _costs(stages, min(len(observations), SLICES_COUNTED))
     best = _begin(observations[0], stages, costs, waiting=waiting)
     at_us = observations[0].at_us
-    away = AFTER_AWAY if len(stages) > AFTER_AWAY else -1
+    away = AFTER_AWAY if len(stages) == TWICE_STAGES else -1
     span = range(len(stages) - 1, -1, -1)
     for seen_us, emission in observations[1:]:
         gap_us = seen_us - at_us
@@ -253,7 +254,7 @@ def explain(observations: Sequence[Observation], track: Track, *, waiting: bool)
     costs = _costs(stages, min(len(observations), SLICES_COUNTED))
     best = _begin(observations[0], stages, costs, waiting=waiting)
     at_us = observations[0].at_us
-    away = AFTER_AWAY if len(stages) > AFTER_AWAY else -1
+    away = AFTER_AWAY if len(stages) == TWICE_STAGES else -1
     steps: list[list[int]] = []
     for seen_us, emission in observations[1:]:
         gap_us = seen_us - at_us
@@ -301,7 +302,7 @@ def _costs(stages: tuple[int, ...], slices: int) -> Costs:
     unseen = max(UNSEEN_MIN, UNSEEN + UNSEEN_SLICE * slices)
     skip = [unseen if stage in (NEAR_OUTER, NEAR_INNER) else UNSEEN for stage in stages]
     skip[0] = skip[-1] = 0.0  # Waiting is not expected.
-    if count > AFTER_AWAY:
+    if count == TWICE_STAGES:
         skip[AFTER_AWAY - 1] = UNTURNED
     return Costs(
         start=tuple(sum(skip[:index]) for index in range(count)),

@@ -114,6 +114,12 @@ class Reference:
         elif kind == "load":
             self._forget_load(name)
 
+    def leads_out(self, gate: str) -> bool:
+        """Whether a gate leads out of the warehouse: one of its zones is outside."""
+        location = self.locations.get(gate)
+        zones = (location.inner, location.outer) if location else ()
+        return any(self.locations[zone].outside for zone in zones if zone in self.locations)
+
     def place_of(self, device: str, antenna: int) -> Place | None:
         """Where an antenna looks, or None where the map has no place for it.
 

@@ -78,10 +78,12 @@ def settle_visits(state: State, visits: Sequence[Visit]) -> None:
             visit.clock.windows.put(visit, visit.due_us())
     for visit in ready:
         judgement = _judge(state, visit)
-        if judgement.sure or visit.held_us or not _may_wait(visit):
+        waits = not (judgement.sure or visit.held_us) and _may_wait(visit)
+        if waits:
+            visit.held_us = visit.last_us + 2 * visit.location.parameters.silence_us
+        if not waits or visit.held_us <= visit.clock.now_us:
             _settle(state, visit, judgement)
             continue
-        visit.held_us = visit.last_us + 2 * visit.location.parameters.silence_us
         state.touch(visit)
         visit.clock.windows.put(visit, visit.held_us)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from confluent_kafka import OFFSET_BEGINNING, Producer, TopicPartition
@@ -12,11 +13,13 @@ from contracts.places import ReferenceChange
 from contracts.reads import Reject
 from contracts.topics import kafka_topic
 from stream_processors.io import journal
-from stream_processors.io.kafka_log import consumer
+from stream_processors.io.kafka_log import ANSWER_SECONDS_MAX, KafkaDownError, consumer
 from stream_processors.io.ledger import ReferenceRow
 
 BATCH_MAX = 500
 """Changes taken at once from the topic."""
+ROOM_SECONDS = 0.05
+"""Between two tries to hand a change to a producer that is full."""
 POLL_SECONDS = 0.5
 """How soon the thread notices that it shall end."""
 
@@ -24,9 +27,21 @@ Apply = Callable[[list[ReferenceChange]], None]
 
 
 def publish(producer: Producer, topic: str, rows: list[ReferenceRow]) -> None:
-    """Write rows of the ledger to the topic; the newest version of a key wins there too."""
+    """Write rows of the ledger to the topic; the newest version of a key wins there too.
+
+    There may be more than the producer holds, then this waits. Raises KafkaDownError.
+    """
     for row in rows:
-        producer.produce(topic, row.change, key=row.key, partition=0)
+        deadline = time.monotonic() + ANSWER_SECONDS_MAX
+        while True:
+            try:
+                producer.produce(topic, row.change, key=row.key, partition=0)
+            except BufferError as error:
+                if time.monotonic() > deadline:
+                    raise KafkaDownError("Kafka takes no reference data") from error
+                producer.poll(ROOM_SECONDS)
+            else:
+                break
 
 
 def changes_in(raws: list[bytes]) -> list[ReferenceChange]:

@@ -54,7 +54,7 @@ STORMS = {
     "paused_at_the_ends": Storm(
         arm={
             "agent-dock": "after_spool:80:stop",
-            "bridge": "after_produce:120:stop",
+            "bridge": "after_produce:60:stop",
             "worker-1": "after_step:180:stop",
             "sink": "before_append:25:stop",
         },

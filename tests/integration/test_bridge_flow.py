@@ -12,6 +12,11 @@ import pytest
 from contracts.ids import partition_of
 from contracts.log import Part, Tick
 from contracts.reads import ReadBatch
+from contracts.topics import kafka_topic
+from stream_processors.io.kafka_log import LogTopics
+from stream_processors.io.ledger import LedgerConnection
+from stream_processors.mqtt_to_kafka import remove_old_logs
+from stream_processors.settings import Settings
 from tallygate.servers.kafka_embedded import EmbeddedKafka
 from tests.support.programs import wait_until
 from tests.support.servers import Fresh
@@ -185,3 +190,23 @@ def test_asked_for_a_new_log_the_bridge_drains_the_old_one_first(stream: Stream)
     gateway.wait_acknowledged()
     assert wait_until(lambda: stream.passages() == names, 20)
     assert stream.books() == dict.fromkeys(names, 4)
+
+
+def test_a_bridge_that_was_overtaken_removes_nothing_of_its_successors_log(embedded: Fresh) -> None:
+    """Stopped before old logs are removed and continued after, it still thinks its own is new."""
+    settings = Settings(
+        site=embedded.name, kafka=embedded.kafka, postgres_url=embedded.postgres_url
+    )
+    topics = LogTopics(embedded.kafka, embedded.name)
+    ledger = LedgerConnection(embedded.postgres_url, embedded.name, "ledger_bridge")
+    run = ledger.take_lease("bridge", "test", 60.0)
+    assert run is not None
+    for log in ("before", "after"):
+        topics.create(log, 1)
+        assert ledger.open_log(run, log, 1, "test", START_US)
+    ledger.close()
+    kinds = ("reads", "events", "reference")
+    assert remove_old_logs(settings, topics, "before") == []
+    assert len(topics.existing()) == 2 * len(kinds)
+    removed = remove_old_logs(settings, topics, "after")
+    assert sorted(removed) == sorted(kafka_topic(embedded.name, kind, "before") for kind in kinds)

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from contracts.codec import decode
 from contracts.reads import Loss, Read, ReadBatch, Reject
-from edge_agent.spool import FILE, MEMORY, Spool, SpoolError, kept_batches, open_spool
+from edge_agent.spool import (
+    DISK_RESERVE_BYTES,
+    FILE,
+    MEMORY,
+    Spool,
+    SpoolError,
+    kept_batches,
+    open_spool,
+)
 
 
 @pytest.fixture(name="open_again")
@@ -33,6 +41,7 @@ def fixture_open_again(tmp_path: Path) -> Iterator[Callable[..., tuple[Spool, tu
             at_us=7,
             bytes_max=settings.get("bytes_max", 1_000_000),
             keep_acknowledged=bool(settings.get("keep_acknowledged", False)),
+            disk_reserve_bytes=settings.get("disk_reserve_bytes", DISK_RESERVE_BYTES),
         )
         opened.append(spool)
         return spool, losses
@@ -266,6 +275,34 @@ def test_a_full_disk_refuses_and_counts(open_again: OpenAgain) -> None:
     assert spool.put(batch("b"), at_us=0) == put + 1
     [loss] = batch_in(spool.take(put + 1, 1)[0].payload).losses
     assert loss.reads == 1
+
+
+def test_on_a_full_disk_nothing_is_forgotten_and_nothing_ends(open_again: OpenAgain) -> None:
+    """The acknowledgement comes again, and once there is room the spool shrinks."""
+    spool, _ = open_again(keep_acknowledged=1)
+    for _ in range(3):
+        spool.put(batch("a" * 9_000), at_us=0)
+    pages = spool._database.execute("pragma page_count").fetchone()[0]
+    spool._database.execute(f"pragma max_page_count = {pages}")
+    assert not spool.acknowledge(2)
+    assert (spool.acknowledged, spool.lowest, spool.batches) == (0, 1, 3)
+    assert len(identities_in(spool)) == 3
+    spool._database.execute("pragma max_page_count = 100000")
+    assert spool.acknowledge(2)
+    assert (spool.acknowledged, spool.lowest, spool.batches) == (2, 3, 1)
+
+
+def test_room_to_forget_is_left_on_the_disk(open_again: OpenAgain) -> None:
+    """The last of the disk is not for new batches, save where forgotten ones made room for them."""
+    spool, _ = open_again()
+    for _ in range(3):
+        spool.put(batch("a" * 9_000), at_us=0)
+    spool, _ = open_again(disk_reserve_bytes=2**60)
+    assert spool.put(batch("b", "c" * 9_000), at_us=0) is None
+    assert spool.lost_reads == 2
+    assert spool.acknowledge(3)
+    assert spool.put(batch("d" * 9_000), at_us=0) == 4
+    assert batch_in(spool.take(4, 1)[0].payload).losses[0].reads == 2
 
 
 def test_a_batch_is_on_the_disk_when_put_returns(open_again: OpenAgain, tmp_path: Path) -> None:

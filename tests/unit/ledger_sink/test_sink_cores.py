@@ -49,6 +49,8 @@ from tests.unit.ledger_sink.ledger_builders import (
         {"kind": "loss\0"},
         {"identity": "\0"},
         {"location": "a\0b"},
+        {"identity": "i" * 1_201},
+        {"id": "\N{PACKAGE}" * 301},
         {"happened_us": 2**63},
         {"read_received_us": 2**64 - 1},
         {"window_us": 2**63},
@@ -74,7 +76,9 @@ def test_what_can_be_entered_stays_as_it_is() -> None:
     assert clean_evidence([sighting_of(1)]) == ([sighting_of(1)], [])
 
 
-@pytest.mark.parametrize("fields", [{"id": "\0"}, {"reads": 2**63}, {"entry": "\0"}], ids=str)
+@pytest.mark.parametrize(
+    "fields", [{"id": "\0"}, {"reads": 2**63}, {"entry": "\0"}, {"identity": "i" * 3_000}], ids=str
+)
 def test_a_sighting_that_cannot_be_kept_becomes_a_reject(fields: dict[str, object]) -> None:
     kept, rejects = clean_evidence([sighting_of(1, **fields), sighting_of(2)])
     assert kept == [sighting_of(2)]

@@ -47,15 +47,19 @@ def consumer_of(kafka: EmbeddedKafka, **settings: int) -> Consumer:
     )
 
 
+MADE_BY_A_LOOK = 4
+"""Partitions of a topic that a producer's metadata request makes."""
+
+
 def test_a_producer_is_not_told_that_its_topic_was_lost(kafka: EmbeddedKafka) -> None:
-    """Only the offsets tell: they begin at 0 again."""
+    """Only the offsets tell: they begin at 0 again, in a topic that its own look may have made."""
     create_topic(kafka.url, "lost", 2)
     producer = producer_of(kafka)
     assert [produce(producer, "lost", b"before") for _ in range(3)] == [0, 1, 2]
     kafka.kill()
     kafka.start()
     assert produce(producer, "lost", b"after") == 0
-    assert "lost" not in topics(kafka.url)
+    assert topics(kafka.url).get("lost") in {None, MADE_BY_A_LOOK}
 
 
 def test_a_consumer_behind_the_end_hears_nothing_but_the_end_offset_tells(
