@@ -150,6 +150,21 @@ def stats(ledger: PostgresLedger) -> Stats:
     )
 
 
+class SoFar(NamedTuple):
+    """How far a ledger is, in four figures."""
+
+    entries: int
+    events: int
+    discrepancies: int
+    reads: int
+
+
+def progress_of(ledger: PostgresLedger) -> SoFar:
+    """How far the ledger is: cheap enough to be asked every second."""
+    ((entries, events, discrepancies, reads),) = _rows(ledger, "so_far")
+    return SoFar(entries, events, discrepancies, reads)
+
+
 def latency(ledger: PostgresLedger) -> Percentiles | None:
     """How long entries took, in domain time without the decision window; None before the first."""
     counts = dict(_rows(ledger, "latencies"))

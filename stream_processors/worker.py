@@ -78,7 +78,9 @@ def run_worker(settings: Settings, data: Path) -> int:
     found = _current_log(settings, stopped)
     if found is None:
         return 0
-    loop = uvloop.new_event_loop()
+    # Faust's consumer has a loop of its own, in a thread: the policy reaches that one too.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = _Worker(settings, data, log=found[0], partitions=found[1])
     return worker.run(loop)

@@ -27,7 +27,12 @@ Folder = Annotated[
         help="The folder of all state: servers, spools, keys, heads, logs.",
     ),
 ]
-Site = Annotated[str, typer.Option(envvar="TALLYGATE_SITE", help="The site's id.")]
+Site = Annotated[
+    str | None,
+    typer.Option(
+        envvar="TALLYGATE_SITE", help="The site's id; by default that of the stack in --data."
+    ),
+]
 Postgres = Annotated[
     str | None,
     typer.Option(
@@ -105,7 +110,7 @@ def doctor(data: Folder = DEFAULT_FOLDER) -> None:
 @app.command()
 def verify(
     postgres: Postgres = None,
-    site: Site = "demo",
+    site: Site = None,
     heads: Annotated[
         Path | None, typer.Option(help="The published heads; by default those in --data.")
     ] = None,
@@ -118,45 +123,54 @@ def verify(
 
     Names the first entry that was changed, removed, inserted or moved. Exit code 0: whole.
     """
+    from tallygate.ledger import find_site  # noqa: PLC0415
     from tallygate.look import run_verify  # noqa: PLC0415
 
-    raise typer.Exit(run_verify(data, postgres, site, heads, public_key))
+    raise typer.Exit(run_verify(data, postgres, find_site(data, site), heads, public_key))
 
 
 @app.command()
 def trace(
-    identity: Annotated[str, typer.Argument(help="A Digital Link URI, or its end.")],
+    identity: Annotated[
+        str,
+        typer.Argument(
+            help="A barcode, an SSCC, a tag's EPC in hexadecimal, a Digital Link or its end."
+        ),
+    ],
     postgres: Postgres = None,
-    site: Site = "demo",
+    site: Site = None,
     data: Folder = DEFAULT_FOLDER,
     language: Language = None,
 ) -> None:
     """Tell an item's life: every entry about it, with the evidence."""
+    from tallygate.ledger import find_site  # noqa: PLC0415
     from tallygate.look import run_trace  # noqa: PLC0415
 
-    raise typer.Exit(run_trace(data, postgres, site, identity, language))
+    raise typer.Exit(run_trace(data, postgres, find_site(data, site), identity, language))
 
 
 @app.command()
-def stats(postgres: Postgres = None, site: Site = "demo", data: Folder = DEFAULT_FOLDER) -> None:
+def stats(postgres: Postgres = None, site: Site = None, data: Folder = DEFAULT_FOLDER) -> None:
     """Say what the ledger holds: entries by kind, reads, rejects, losses, latency."""
+    from tallygate.ledger import find_site  # noqa: PLC0415
     from tallygate.look import run_stats  # noqa: PLC0415
 
-    raise typer.Exit(run_stats(data, postgres, site))
+    raise typer.Exit(run_stats(data, postgres, find_site(data, site)))
 
 
 @app.command()
 def watch(
     postgres: Postgres = None,
-    site: Site = "demo",
+    site: Site = None,
     data: Folder = DEFAULT_FOLDER,
     language: Language = None,
     once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
 ) -> None:
     """Watch doors and loads live in the terminal."""
+    from tallygate.ledger import find_site  # noqa: PLC0415
     from tallygate.watch import run_watch  # noqa: PLC0415
 
-    raise typer.Exit(run_watch(data, postgres, site, language, once=once))
+    raise typer.Exit(run_watch(data, postgres, find_site(data, site), language, once=once))
 
 
 @app.command(name="import")
@@ -167,14 +181,17 @@ def import_files(
     items: Annotated[Path | None, typer.Option(help="items.csv.")] = None,
     loads: Annotated[Path | None, typer.Option(help="loads.csv: what shall pass.")] = None,
     postgres: Postgres = None,
-    site: Site = "demo",
+    site: Site = None,
     data: Folder = DEFAULT_FOLDER,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files only.")] = False,
 ) -> None:
     """Take master data and plans into the ledger, from where all programs hear of them."""
+    from tallygate.ledger import find_site  # noqa: PLC0415
     from tallygate.look import run_import  # noqa: PLC0415
 
-    raise typer.Exit(run_import(data, postgres, site, site_file, items, loads, dry_run=dry_run))
+    raise typer.Exit(
+        run_import(data, postgres, find_site(data, site), site_file, items, loads, dry_run=dry_run)
+    )
 
 
 def main() -> None:

@@ -96,6 +96,14 @@ def find_postgres(folder: Path, named: str | None) -> str:
     return state.postgres_url
 
 
+def find_site(folder: Path, named: str | None) -> str:
+    """The site: the one named, else that of the stack in the folder, else the demo's."""
+    if named:
+        return named
+    state = read_state(folder)
+    return state.site if state else "demo"
+
+
 @contextlib.contextmanager
 def open_ledger(url: str, site: str) -> Iterator[PostgresLedger]:
     """The site's ledger, with all rights of the URL's login. Raises TallygateError."""

@@ -6,10 +6,12 @@ import time
 from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from contracts.clock import MICROSECONDS, ClockSetting
 from ledger_sink.postgres_ledger import PostgresLedger
+from ledger_sink.queries import progress_of
 
 PLAIN_EVERY_S = 10.0
 """Where the output is no terminal, a line this often is enough."""
@@ -28,7 +30,7 @@ class Progress:
 
     def tell(self, name: str, text: str) -> None:
         """Something worth knowing about a program."""
-        self._console.print(f"[yellow]{name}[/yellow]: {text}")
+        self._console.print(f"[yellow]{name}[/yellow]: {escape(text)}")
 
     def step(self, text: str) -> None:
         """The next step begins."""
@@ -49,17 +51,10 @@ class Progress:
         if plain and time.monotonic() - self._told < PLAIN_EVERY_S:
             return
         self._told = time.monotonic()
-        row = ledger.connection.execute(
-            "select (select seq from ledger.chains where site = %(site)s),"
-            " (select count(*) from ledger.entries where site = %(site)s and kind = 'location'),"
-            " (select count(*) from ledger.discrepancies where site = %(site)s),"
-            " (select sum(reads)::bigint from ledger.evidence where site = %(site)s)",
-            {"site": ledger.site},
-        ).fetchone()
-        entries, events, discrepancies, reads = row or (0, 0, 0, 0)
+        so_far = progress_of(ledger)
         text = (
-            f"{self._clock_text()} {reads or 0:,} reads understood, {events or 0:,} location"
-            f" events, {discrepancies or 0:,} discrepancies, {entries or 0:,} entries"
+            f"{self._clock_text()} {so_far.reads:,} reads understood, {so_far.events:,} location"
+            f" events, {so_far.discrepancies:,} discrepancies, {so_far.entries:,} entries"
         )
         if plain:
             seconds = time.monotonic() - self._began

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from contracts.clock import ClockSetting
+from contracts.clock import MICROSECONDS, ClockSetting
+from contracts.events import EntryKind, LocationKind
 from contracts.reads import ReadBatch
 from edge_agent.spool import kept_batches
 from firmware_sim.files import read_passages
 from firmware_sim.score import GeometryScore, Told, score_of
-from ledger_sink.postgres_ledger import PostgresLedger
+from ledger_sink.queries import LocationRow, Stats, location_events, reads_per_identity, stats
 from ledger_sink.verify import VerifyReport, verify
+from tallygate.figures import latency_text
 from tallygate.ledger import open_ledger
 from tallygate.loads_view import ReferenceReader, load_views, sentence
 from tallygate.proof import Proof, compare, describe
@@ -67,14 +68,18 @@ def judge(stack: Stack, sim: Path, clock: ClockSetting, spoken: str) -> Judgemen
     spooled, rejected, batches = spooled_reads(stack.agent_folders())
     summary = msgspec.json.decode((sim / "summary.json").read_bytes(), type=Summary)
     with open_ledger(stack.postgres_url, stack.site) as ledger:
-        told = list(_told(ledger))
-        judgement.proof = compare(spooled, _entered(ledger), _events(ledger))
-        judgement.scores = score_of(read_passages(sim / "passages.jsonl"), told)
+        events = list(location_events(ledger))
+        judgement.proof = compare(
+            spooled,
+            reads_per_identity(ledger),
+            ((e.identity, e.kind, e.location, e.direction, e.at_us) for e in events),
+        )
+        judgement.scores = score_of(read_passages(sim / "passages.jsonl"), _told(events))
         names = ReferenceReader(ledger).refresh()
         judgement.loads = [
             sentence(view, names, spoken, site_zone()) for view in load_views(ledger, names)
         ]
-        judgement.figures = _figures(ledger, clock)
+        judgement.figures = _figures(stats(ledger), clock)
     judgement.figures = {
         "reads in the spools": judgement.proof.spooled,
         "batches": batches,
@@ -106,74 +111,36 @@ def spooled_reads(folders: dict[str, Path]) -> tuple[Counter[str], int, int]:
     return reads, rejects, batches
 
 
-def _entered(ledger: PostgresLedger) -> dict[str, int]:
-    rows = ledger.connection.execute(
-        "select identity, sum(reads)::bigint from ledger.evidence where site = %s"
-        " group by identity",
-        (ledger.site,),
-    )
-    return dict(rows.fetchall())
+def _told(rows: Iterable[LocationRow]) -> Iterator[Told]:
+    for row in rows:
+        if row.kind == LocationKind.PASSED and row.direction is not None:
+            yield Told(
+                identity=row.identity, gate=row.location, direction=row.direction, at_us=row.at_us
+            )
 
 
-def _location_rows(ledger: PostgresLedger) -> Iterator[tuple[Any, ...]]:
-    yield from ledger.connection.execute(
-        "select e.identity, j.payload ->> 'kind', e.location, (j.payload ->> 'at_us')::bigint,"
-        " j.payload ->> 'direction' from ledger.entries e,"
-        " lateral ledger.json_of(e.payload) as j (payload)"
-        " where e.site = %s and e.kind = 'location' order by e.seq",
-        (ledger.site,),
-    )
-
-
-def _told(ledger: PostgresLedger) -> Iterator[Told]:
-    for identity, kind, gate, at_us, direction in _location_rows(ledger):
-        if kind == "passed":
-            yield Told(identity=identity, gate=gate, direction=direction, at_us=at_us)
-
-
-def _events(ledger: PostgresLedger) -> Iterator[tuple[str, str, str, str | None, int]]:
-    for identity, kind, location, at_us, direction in _location_rows(ledger):
-        yield identity, kind, location, direction, at_us
-
-
-def _figures(ledger: PostgresLedger, clock: ClockSetting) -> dict[str, int | str]:
-    row = ledger.connection.execute(
-        "select (select count(*) from ledger.evidence where site = %(site)s),"
-        " (select count(*) from ledger.entries where site = %(site)s and kind = 'location'),"
-        " (select count(*) from ledger.entries where site = %(site)s),"
-        " (select count(*) from ledger.entries where site = %(site)s and kind = 'reject'),"
-        " (select coalesce(sum(reads), 0)::bigint from ledger.losses where site = %(site)s)",
-        {"site": ledger.site},
-    ).fetchone()
-    sightings, events, entries, rejects, lost = row or (0, 0, 0, 0, 0)
+def _figures(found: Stats, clock: ClockSetting) -> dict[str, int | str]:
     return {
-        "sightings": sightings,
-        "location events": events,
-        "ledger entries": entries,
-        "rejects entered": rejects,
-        "reads given up by agents": lost,
-        "read to ledger entry, without the decision's wait": latency_text(ledger, clock.speed),
+        "sightings": found.sightings,
+        "location events": found.entries.get(EntryKind.LOCATION, 0),
+        "ledger entries": sum(found.entries.values()),
+        "rejects entered": found.entries.get(EntryKind.REJECT, 0),
+        "reads given up by agents": found.lost_reads,
+        "read to ledger entry": latency_text(found.latency, clock.speed),
+        "beside it, waited on purpose before a decision": window_text(found, clock),
     }
 
 
-def latency_text(ledger: PostgresLedger, speed: float) -> str:
-    """p50 and p99 in wall milliseconds from the ledger's histogram."""
-    rows = ledger.connection.execute(
-        "select upto_us, entries from ledger.latencies where site = %s order by upto_us",
-        (ledger.site,),
-    ).fetchall()
-    total = sum(row[1] for row in rows)
-    if not total:
-        return "none yet"
-    found = []
-    for share in (0.5, 0.99):
-        left = share * total
-        for upto_us, entries in rows:
-            left -= entries
-            if left <= 0:
-                found.append(upto_us / speed / 1000)
-                break
-    return "p50 up to {:,.0f} ms, p99 up to {:,.0f} ms".format(*found)
+def window_text(found: Stats, clock: ClockSetting) -> str:
+    """The decisions' windows in domain time, and what an accelerated rehearsal adds."""
+    if found.window is None:
+        return "nothing yet"
+    half, nearly_all = (us / MICROSECONDS for us in found.window)
+    text = f"p50 {half:.1f} s, p99 {nearly_all:.1f} s at the dock"
+    if clock.speed > 1:
+        wall_s = clock.link_allowance_us() / clock.speed / MICROSECONDS
+        text += f", and {wall_s:.1f} s here because time is accelerated"
+    return text
 
 
 def _broken(judgement: Judgement) -> Iterator[str]:

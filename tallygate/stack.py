@@ -164,14 +164,19 @@ class Stack:
                 each.first_environment = {"TALLYGATE_AT": arm[each.name]}
             supervisor.start(each)
         self._guard = asyncio.create_task(self._keep_servers())
-        write_state(self.folder, postgres_url=self.postgres_url, site=self.site)
+        write_state(
+            self.folder, postgres_url=self.postgres_url, site=self.site, clock=self.clock.text()
+        )
         return supervisor
 
     async def stop_programs(self) -> None:
         """Stop the programs, agents first and the sinks last; the servers go on."""
         if self.programs is not None:
-            names = list(self.programs.programs)
-            await self.programs.stop(sorted(names, key=lambda name: name.startswith("sink")))
+            stages: dict[int, list[str]] = {}
+            for name in self.programs.programs:
+                stages.setdefault(_stage(name), []).append(name)
+            for _, names in sorted(stages.items()):
+                await self.programs.stop(names)
 
     async def stop(self) -> None:
         """Stop the programs (agents first, the sink last), then the servers."""
@@ -209,3 +214,9 @@ class Stack:
 def program(name: str, module: str, *arguments: str, restart: bool = True) -> Program:
     """One of our programs, run by this very Python."""
     return Program(name, [sys.executable, "-m", module, *arguments], restart=restart)
+
+
+def _stage(name: str) -> int:
+    """Who stops when: what is further down the flow stops later, and takes what is under way."""
+    order = ("simulator", "agent", "bridge", "worker", "sink")
+    return next((place for place, word in enumerate(order) if name.startswith(word)), 0)

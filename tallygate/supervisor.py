@@ -11,11 +11,14 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from tallygate.servers.child import LAUNCHER
 
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Waits before the next start; the last one repeats."""
@@ -23,6 +26,8 @@ HEALTHY_S = 30.0
 """Who ran this long starts again at once, should it die."""
 STOP_S = 15.0
 """How long a program may take to stop before it is killed: a sink finishes its transaction."""
+TIED = (sys.executable, "-I", "-S", str(LAUNCHER), str(int(signal.SIGTERM)), "-")
+"""In front of a command: its process ends when ours does, even if ours is killed."""
 LOG_BYTES_MAX = 20_000_000
 """A log larger than this is set aside (one generation) at the next start."""
 
@@ -78,12 +83,11 @@ class Supervisor:
         return 0 if code is None else code
 
     async def stop(self, names: Sequence[str] | None = None) -> None:
-        """Stop these programs, or all, in the order in which they were started, cleanly."""
+        """Stop these programs, or all, together and cleanly."""
         chosen = list(self.programs) if names is None else list(names)
         for name in chosen:
-            program = self.programs[name]
-            program.restart = False
-            await self._end(program)
+            self.programs[name].restart = False
+        await asyncio.gather(*(self._end(self.programs[name]) for name in chosen))
         tasks = [self._tasks[name] for name in chosen]
         for task in tasks:
             task.cancel()
@@ -133,6 +137,7 @@ class Supervisor:
             log.write(f"--- start {program.starts}\n".encode())
             log.flush()
             program.process = await asyncio.create_subprocess_exec(
+                *TIED,
                 *program.arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,

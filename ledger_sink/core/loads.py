@@ -37,8 +37,14 @@ from contracts.places import Load, LoadLine, ReferenceChange, SiteMap
 SETTLE_US = 8_000_000
 """A pallet is judged this long after its newest passage: longer than it takes to cross a gate and
 for its windows to close, short enough that it still stands at the dock."""
+UNIT = "https://id.gs1.org/01/"
+"""How a unit's identity begins."""
 KEEP_US = 3_600_000_000
 """A load that has left is remembered this long, so that what passes late still closes its case."""
+
+
+GONE_MAX = 10_000
+"""Loads that are remembered as gone."""
 
 
 class Progress(msgspec.Struct):
@@ -50,6 +56,8 @@ class Progress(msgspec.Struct):
     passed: dict[str, int] = {}
     newest: dict[str, int] = {}
     judged: dict[str, int] = {}
+    kinds: dict[str, dict[str, int]] = {}
+    """Item -> identities that passed for a line that names no identity, and when."""
     missing: dict[str, list[str]] = {}
 
 
@@ -65,6 +73,9 @@ class Alarm(msgspec.Struct, frozen=True):
 class _Memory(msgspec.Struct):
     progress: dict[str, Progress] = {}
     alarms: dict[str, Alarm] = {}
+    gone: dict[str, int] = {}
+    """Loads let go, the newest last, and when they had closed: their plans, met again at a
+    restart, count for nothing."""
 
 
 class _Plan:
@@ -75,11 +86,15 @@ class _Plan:
         self.identities = {line.identity for line in load.lines if line.identity is not None}
         self.pallet_of: dict[str, str] = {}
         self.cases: dict[str, dict[str, list[LoadLine]]] = {}
+        self.kinds: dict[str, int] = {}
+        """Item -> quantity of the lines that name no identity."""
         for line in load.lines:
+            if line.identity is None:
+                self.kinds[line.item] = self.kinds.get(line.item, 0) + line.quantity
+                continue
             pallet = line.pallet or ""
             subject = line.case or line.identity or ""
-            if line.identity is not None:
-                self.pallet_of[line.identity] = pallet
+            self.pallet_of[line.identity] = pallet
             if line.identity == line.pallet:
                 continue  # The pallet's own tag: it carries its cases, it is not one of them.
             self.cases.setdefault(pallet, {}).setdefault(subject, []).append(line)
@@ -104,6 +119,8 @@ class Loads:
             self._take_map(change.value)
         elif isinstance(change.value, Load):
             self._forget_plan(change.value.load)
+            if change.value.closes_us <= self._memory.gone.get(change.value.load, -1):
+                return
             plan = _Plan(change.value)
             self._plans[change.value.load] = plan
             for identity in plan.identities:
@@ -123,6 +140,8 @@ class Loads:
         plan = self._plans.pop(load, None)
         for identity in plan.identities if plan else ():
             self._load_of[identity].discard(load)
+            if not self._load_of[identity]:
+                del self._load_of[identity]
 
     def restore(self, raw: bytes) -> None:
         """Go on from what `memory` gave."""
@@ -187,6 +206,36 @@ class Loads:
                     del progress.passed[event.identity]
                     progress.complete = False
                     self._changed = True
+        item = _item_of(event.identity)
+        if item is not None and event.identity not in self._load_of:
+            self._passed_kind(item, event, entry, found)
+
+    def _passed_kind(self, item: str, event: LocationEvent, entry: str, found: list[Entry]) -> None:
+        """A unit that no line names: it counts for a line of its item, up to the quantity."""
+        for name, plan in self._plans.items():
+            if item not in plan.kinds or plan.load.gate != event.location:
+                continue
+            progress = self._memory.progress.setdefault(name, Progress())
+            there = progress.kinds.setdefault(item, {})
+            if event.load == name and event.direction == plan.load.direction:
+                self._changed = True
+                there[event.identity] = event.at_us
+                if not progress.started:
+                    progress.started = True
+                    found.append(_load_entry(plan, progress, LoadState.STARTED, event.at_us))
+                if len(there) > plan.kinds[item]:
+                    opened = _over(plan, item, event, entry)
+                    self._alarm(opened)
+                    found.append(_opened_entry(opened, event.identity))
+                elif not progress.complete and _is_complete(plan, progress):
+                    progress.complete = True
+                    found.append(_load_entry(plan, progress, LoadState.COMPLETE, event.at_us))
+            elif event.direction in (Direction.IN, Direction.OUT) and event.identity in there:
+                self._changed = True
+                del there[event.identity]
+                over = content_id("over", name, event.identity)
+                if self._memory.alarms.pop(over, None) is not None:
+                    found.append(_closed_entry(over, event, entry, "came_back"))
 
     def _count(
         self,
@@ -221,7 +270,7 @@ class Loads:
         progress = self._memory.progress.setdefault(plan.load.load, Progress())
         if progress.left:
             if now > plan.load.closes_us + KEEP_US:
-                self._settle_alarms(plan.load.load)
+                self._let_go(plan.load.load)
             return
         for pallet, newest in progress.newest.items():
             if progress.judged.get(pallet) != newest and now >= newest + SETTLE_US:
@@ -231,10 +280,21 @@ class Loads:
         if now >= plan.load.closes_us + SETTLE_US:
             for pallet in plan.cases:
                 self._judge(plan, progress, pallet, plan.load.closes_us, now, found)
+            self._judge_kinds(plan, progress, now, found)
             progress.left = True
             self._changed = True
             found.append(_load_entry(plan, progress, LoadState.LEFT, plan.load.closes_us))
             self._settle_alarms(plan.load.load)
+
+    def _let_go(self, load: str) -> None:
+        """Nothing that passes now can belong to it any more: memory stays bounded."""
+        self._settle_alarms(load)
+        self._memory.gone[load] = self._plans[load].load.closes_us
+        self._forget_plan(load)
+        self._memory.progress.pop(load, None)
+        if len(self._memory.gone) > GONE_MAX:
+            del self._memory.gone[next(iter(self._memory.gone))]
+        self._changed = True
 
     def _settle_alarms(self, load: str) -> None:
         """A load that has left keeps no light red: its discrepancies stay open in the ledger."""
@@ -271,16 +331,27 @@ class Loads:
             )
             progress.missing[opened.discrepancy] = list(identities)
             self._alarm(opened)
-            found.append(
-                Entry(
-                    id=opened.discrepancy,
-                    kind=EntryKind.DISCREPANCY_OPENED,
-                    happened_us=at_us,
-                    identity=identities[0],
-                    location=plan.load.gate,
-                    payload=canonical(opened),
-                )
+            found.append(_opened_entry(opened, identities[0]))
+
+    def _judge_kinds(self, plan: _Plan, progress: Progress, now: int, found: list[Entry]) -> None:
+        """What a line without identities lacks when its load has left."""
+        for item, quantity in plan.kinds.items():
+            lacking = quantity - len(progress.kinds.get(item, {}))
+            if lacking <= 0:
+                continue
+            opened = DiscrepancyOpened(
+                discrepancy=content_id("missing", plan.load.load, item),
+                problem=Problem.MISSING,
+                load=plan.load.load,
+                location=plan.load.gate,
+                identities=(),
+                item=item,
+                quantity=lacking,
+                at_us=plan.load.closes_us,
+                found_us=now,
             )
+            self._alarm(opened)
+            found.append(_opened_entry(opened, None))
 
     def _gate_time(self, gate: str, gateways: Mapping[str, int]) -> int | None:
         """The time of the gate: of the gateway of its devices that is furthest behind."""
@@ -291,21 +362,56 @@ class Loads:
 
 
 def _is_complete(plan: _Plan, progress: Progress) -> bool:
-    return all(
-        any(line.identity is None or line.identity in progress.passed for line in lines)
-        for cases in plan.cases.values()
-        for lines in cases.values()
+    cases = all(
+        any(line.identity in progress.passed for line in lines)
+        for group in plan.cases.values()
+        for lines in group.values()
+    )
+    return cases and all(
+        len(progress.kinds.get(item, {})) >= quantity for item, quantity in plan.kinds.items()
+    )
+
+
+def _item_of(identity: str) -> str | None:
+    """The GTIN of a unit's identity, or None where it is no unit with a serial number."""
+    head, slash, _ = identity.removeprefix(UNIT).partition("/21/")
+    return head if slash and identity.startswith(UNIT) else None
+
+
+def _over(plan: _Plan, item: str, event: LocationEvent, entry: str) -> DiscrepancyOpened:
+    return DiscrepancyOpened(
+        discrepancy=content_id("over", plan.load.load, event.identity),
+        problem=Problem.OVER,
+        load=plan.load.load,
+        location=plan.load.gate,
+        identities=(event.identity,),
+        item=item,
+        at_us=event.at_us,
+        found_us=event.at_us,
+        evidence=(entry,),
+    )
+
+
+def _opened_entry(opened: DiscrepancyOpened, identity: str | None) -> Entry:
+    return Entry(
+        id=opened.discrepancy,
+        kind=EntryKind.DISCREPANCY_OPENED,
+        happened_us=opened.at_us,
+        identity=identity,
+        location=opened.location,
+        payload=canonical(opened),
     )
 
 
 def _load_entry(plan: _Plan, progress: Progress, state: LoadState, at_us: int) -> Entry:
     cases = [lines for group in plan.cases.values() for lines in group.values()]
     there = sum(any(line.identity in progress.passed for line in lines) for lines in cases)
+    there += sum(min(len(progress.kinds.get(k, {})), n) for k, n in plan.kinds.items())
     event = LoadEvent(
         load=plan.load.load,
         state=state,
         location=plan.load.gate,
-        expected=len(cases),
+        expected=len(cases) + sum(plan.kinds.values()),
         passed=there,
         at_us=at_us,
     )
@@ -319,9 +425,11 @@ def _load_entry(plan: _Plan, progress: Progress, state: LoadState, at_us: int) -
     )
 
 
-def _closed_entry(discrepancy: str, event: LocationEvent, entry: str) -> Entry:
+def _closed_entry(
+    discrepancy: str, event: LocationEvent, entry: str, reason: str = "passed_later"
+) -> Entry:
     closed = DiscrepancyClosed(
-        discrepancy=discrepancy, reason="passed_later", at_us=event.at_us, evidence=(entry,)
+        discrepancy=discrepancy, reason=reason, at_us=event.at_us, evidence=(entry,)
     )
     return Entry(
         id=content_id("closed", discrepancy, event.at_us),

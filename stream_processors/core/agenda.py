@@ -17,8 +17,8 @@ Thing = TypeVar("Thing")
 
 BUCKET_US = 100_000
 """What is due within one bucket comes together: half a tick."""
-STEP_US_MAX = 60_000_000
-"""A gateway's time that jumps by more than this was not all listened to."""
+STEP_SLACK_US = 1_000_000
+"""A gateway's time that grows by more than the bridge's and this was not all listened to."""
 FOREVER_US = 1 << 62
 """Later than any time: all gateways of a place are silent, whatever waits is closed."""
 
@@ -68,15 +68,18 @@ class GatewayTime:
 class Times:
     """All gateways' times."""
 
-    __slots__ = ("bridge_us", "gateways")
+    __slots__ = ("bridge_us", "gateways", "step_us")
 
     def __init__(self) -> None:
         self.bridge_us = 0
+        self.step_us = 0
+        """How much the bridge's time grew at the last tick."""
         self.gateways: dict[str, GatewayTime] = {}
 
     def take(self, gateways: Mapping[str, int], bridge_us: int) -> None:
         """A tick: time only moves forward; who is not named, or not further, stands still."""
-        self.bridge_us = max(self.bridge_us, bridge_us)
+        before_us, self.bridge_us = self.bridge_us, max(self.bridge_us, bridge_us)
+        self.step_us = self.bridge_us - before_us if before_us else 0
         for gateway, time_us in gateways.items():
             known = self.gateways.get(gateway)
             if known is None:
@@ -146,7 +149,8 @@ class Clock(Generic[Thing]):
                 now_us = min(now_us, known.time_us)
         if strict_us > self.strict_us:
             if self.strict_us >= 0:
-                self.listened_us += min(strict_us - self.strict_us, STEP_US_MAX)
+                listened_us = times.step_us + STEP_SLACK_US
+                self.listened_us += min(strict_us - self.strict_us, listened_us)
             self.strict_us = strict_us
         self.incomplete = incomplete
         self.now_us = now_us

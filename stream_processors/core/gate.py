@@ -66,6 +66,8 @@ SHADOW = log(0.15)
 """One of seven tags is read through goods or metal: all its signals are lower."""
 SHADOW_CDB = 600
 """Peaks lower than the gate's usual one by this may be a shadow."""
+SHADOW_US = 12_000_000
+"""Who is faint for longer rests, shadow or not."""
 RESTS_US = 8_000_000
 """Nobody passes this slowly: who is read longer and does not pass, rests."""
 TURNING = (2, 3, 4)
@@ -147,13 +149,14 @@ def weigh(samples: Sequence[Sample], level_cdbm: int, *, waiting: bool) -> Weigh
     peak_cdbm = max((one[3] for one in ordered if one[3] is not None), default=None)
     length_us = slice_us(ordered)
     observations = observe(ordered, level_cdbm, length_us)
-    short = _middle_us(ordered[-1]) - _middle_us(ordered[0]) < TWICE_US
+    lasts_us = _middle_us(ordered[-1]) - _middle_us(ordered[0])
     shadowed = None
-    if peak_cdbm is not None and peak_cdbm < level_cdbm - SHADOW_CDB:
+    faint = peak_cdbm is not None and peak_cdbm < level_cdbm - SHADOW_CDB
+    if peak_cdbm is not None and faint and lasts_us < SHADOW_US:
         shadowed = observe(ordered, peak_cdbm + SHADOW_CDB // 3, length_us)
     scores = []
     for index, track in enumerate(TRACKS):
-        if index in TWICE and short:
+        if index in TWICE and lasts_us < TWICE_US:
             scores.append(IMPOSSIBLE)
             continue
         found = score(observations, track, waiting=waiting)
@@ -203,8 +206,8 @@ def votes_of(weighed: Weighed) -> tuple[int, ...]:
     """What the reads alone say of each track that moves, for the visit's company.
 
     A vote is the logarithm of how likely these reads are if the visit's company took that track:
-    then this one did too, but for those few that go their own ways. Last comes the visit's weight,
-    the share in which it moves at all: who waits beside the gate has no say.
+    then this one did too, but for those few that go their own ways. Last comes the visit's weight:
+    how much surer it is that it moves than that it rests. Who waits beside the gate has no say.
     """
     resting = RESTING_MORE if weighed.waiting else 1.0
     shares = _shares(
@@ -216,7 +219,7 @@ def votes_of(weighed: Weighed) -> tuple[int, ...]:
     moves = sum(shares[:MOVERS])
     alike = _shares([TEMPER * one for one in weighed.scores[:MOVERS]])
     votes = [moves * log(COMPANY_SHARE * one + (1 - COMPANY_SHARE)) for one in alike]
-    return (*[int(VOTE * vote) for vote in votes], int(VOTE * moves))
+    return (*[int(VOTE * vote) for vote in votes], int(VOTE * max(0.0, 2 * moves - 1)))
 
 
 def judge(weighed: Weighed, context: Context) -> Judgement:
@@ -407,7 +410,7 @@ def _loud_middle(samples: Sequence[Sample]) -> int:
     weight = 0.0
     moment = 0.0
     for one in samples:
-        share = one[4] * 10 ** (((peak if one[3] is None else one[3]) - peak) / 1000)
+        share = max(one[4], 1) * 10 ** (((peak if one[3] is None else one[3]) - peak) / 1000)
         weight += share
         moment += share * (_middle_us(one) - base_us)
     return base_us + int(moment / weight)

@@ -90,8 +90,8 @@ LEVEL_LOW = -20
 LEVEL_HIGH = 10
 
 TWICE_STAGES = 9
-AFTER_AWAY = 5
-"""In tracks that pass twice, the position after the turn far away ..."""
+AWAY = 4
+"""In tracks that pass twice, the position of the turn far away ..."""
 AWAY_US = 1_000_000
 """... which may be unheard, but then for this long."""
 UNTURNED = -3.0
@@ -105,7 +105,7 @@ STAYING = 3
 COUNT_MAX = 3
 """A report of many sightings still shares its fading."""
 
-Emission = tuple[float, ...]
+Emission = Sequence[float]
 """Logarithmic likelihoods in the stages."""
 
 
@@ -174,14 +174,19 @@ def observe(samples: Sequence[Sample], level_cdbm: int, length_us: int) -> list[
             step = min(max(step, LEVEL_LOW), LEVEL_HIGH)
         emission = emission_of(place.side, step, _steady(before, place, last_us, rssi_cdbm))
         number = (first_us + last_us) // 2 // length_us
-        slices.setdefault(number, []).extend([emission] * min(max(count, 1), COUNT_MAX))
+        if number not in slices:
+            slices[number] = []
+        slices[number] += (emission,) if count < 2 else (emission,) * min(count, COUNT_MAX)  # noqa: PLR2004
     found = []
     for number in sorted(slices):
         emissions = slices[number]
-        weight = min(SLICE_WEIGHT_MAX, INDEPENDENCE * len(emissions)) / len(emissions)
-        whole = tuple([weight * sum(column) for column in zip(*emissions, strict=True)])
-        assert len(whole) == len(emissions[0])
-        found.append(Observation(number * length_us, whole))
+        count = len(emissions)
+        if count == 1:
+            weight, sums = INDEPENDENCE, emissions[0]
+        else:
+            weight = min(SLICE_WEIGHT_MAX, INDEPENDENCE * count) / count
+            sums = tuple(map(sum, zip(*emissions, strict=True)))
+        found.append(Observation(number * length_us, [weight * one for one in sums]))
     return found
 
 
@@ -228,24 +233,24 @@ def score(observations: Sequence[Observation], track: Track, *, waiting: bool) -
     costs = _costs(stages, min(len(observations), SLICES_COUNTED))
     best = _begin(observations[0], stages, costs, waiting=waiting)
     at_us = observations[0].at_us
-    away = AFTER_AWAY if len(stages) == TWICE_STAGES else -1
-    span = range(len(stages) - 1, -1, -1)
+    first = stages[0]
     for seen_us, emission in observations[1:]:
         gap_us = seen_us - at_us
         dwell, wait = _dwell(gap_us)
         at_us = seen_us
-        for index in span:
-            stage = stages[index]
-            found = best[index] - (wait if stage in RESTING else dwell)
-            if index:
-                cost = costs.enter[index]
-                found = max(found, best[index - 1] + cost)
-                if index > 1:
-                    if index != away or gap_us < AWAY_US:
-                        cost += costs.skip[index - 1]
-                    found = max(found, best[index - 2] + cost)
+        # From the end to the begin, so that each step sees the slice before.
+        for index, stage, rests, enter, past in costs.steps if gap_us < AWAY_US else costs.far_steps:
+            found = best[index] - (wait if rests else dwell)
+            other = best[index - 1] + enter
+            if other > found:
+                found = other
+            if index > 1:
+                other = best[index - 2] + past
+                if other > found:
+                    found = other
             best[index] = found + emission[stage]
-    return max(found + end for found, end in zip(best, costs.end, strict=True))
+        best[0] += emission[first] - wait
+    return max([found + end for found, end in zip(best, costs.end, strict=True)])
 
 
 def explain(observations: Sequence[Observation], track: Track, *, waiting: bool) -> list[int]:
@@ -254,31 +259,34 @@ def explain(observations: Sequence[Observation], track: Track, *, waiting: bool)
     costs = _costs(stages, min(len(observations), SLICES_COUNTED))
     best = _begin(observations[0], stages, costs, waiting=waiting)
     at_us = observations[0].at_us
-    away = AFTER_AWAY if len(stages) == TWICE_STAGES else -1
-    steps: list[list[int]] = []
+    trace: list[list[int]] = []
     for seen_us, emission in observations[1:]:
         gap_us = seen_us - at_us
         dwell, wait = _dwell(gap_us)
         at_us = seen_us
         came = [0] * len(stages)
-        for index in range(len(stages) - 1, -1, -1):
-            stage = stages[index]
-            found = best[index] - (wait if stage in RESTING else dwell)
-            skip = 0.0 if index == away and gap_us >= AWAY_US else costs.skip[index - 1]
-            for back, cost in ((1, costs.enter[index]), (2, costs.enter[index] + skip)):
+        for index, stage, rests, enter, past in costs.steps if gap_us < AWAY_US else costs.far_steps:
+            found = best[index] - (wait if rests else dwell)
+            for back, cost in ((1, enter), (2, past)):
                 if index >= back and best[index - back] + cost > found:
                     found = best[index - back] + cost
                     came[index] = back
             best[index] = found + emission[stage]
-        steps.append(came)
+        best[0] += emission[stages[0]] - wait
+        trace.append(came)
     ends = [found + end for found, end in zip(best, costs.end, strict=True)]
     index = ends.index(max(ends))
     path = [index]
-    for came in reversed(steps):
+    for came in reversed(trace):
         index -= came[index]
         path.append(index)
     path.reverse()
     return path
+
+
+Step = tuple[int, int, bool, float, float]
+"""A position, its stage, whether one rests there, and what it costs to enter it from the position
+before, or from the one before that."""
 
 
 class Costs(NamedTuple):
@@ -286,29 +294,43 @@ class Costs(NamedTuple):
 
     start: tuple[float, ...]
     """To begin there: what comes before was not read."""
-    enter: tuple[float, ...]
-    skip: tuple[float, ...]
-    """To go past it without a read."""
     end: tuple[float, ...]
     """To end there: what comes after was not read."""
+    steps: tuple[Step, ...]
+    """All positions but the first, the last first."""
+    far_steps: tuple[Step, ...]
+    """The same after a silence long enough to have been away."""
 
 
 @cache
 def _costs(stages: tuple[int, ...], slices: int) -> Costs:
     count = len(stages)
     if count == STAYING:
-        loud, free = (0.0, STAY_NEAR, 0.0), (0.0,) * count
-        return Costs(start=loud, enter=loud, skip=free, end=free)
+        loud = (0.0, STAY_NEAR, 0.0)
+        steps = _steps(stages, loud, (0.0,) * count)
+        return Costs(start=loud, end=(0.0,) * count, steps=steps, far_steps=steps)
     unseen = max(UNSEEN_MIN, UNSEEN + UNSEEN_SLICE * slices)
     skip = [unseen if stage in (NEAR_OUTER, NEAR_INNER) else UNSEEN for stage in stages]
     skip[0] = skip[-1] = 0.0  # Waiting is not expected.
+    far = list(skip)
     if count == TWICE_STAGES:
-        skip[AFTER_AWAY - 1] = UNTURNED
+        skip[AWAY] = UNTURNED
+        far[AWAY] = 0.0
+    enter = [WAITING if index == count - 1 else 0.0 for index in range(count)]
     return Costs(
         start=tuple(sum(skip[:index]) for index in range(count)),
-        enter=tuple(WAITING if index == count - 1 else 0.0 for index in range(count)),
-        skip=tuple(skip),
         end=tuple(sum(skip[index + 1 :]) for index in range(count)),
+        steps=_steps(stages, enter, skip),
+        far_steps=_steps(stages, enter, far),
+    )
+
+
+def _steps(
+    stages: tuple[int, ...], enter: Sequence[float], skip: Sequence[float]
+) -> tuple[Step, ...]:
+    return tuple(
+        (index, stages[index], stages[index] in RESTING, enter[index], enter[index] + skip[index - 1])
+        for index in range(len(stages) - 1, 0, -1)
     )
 
 

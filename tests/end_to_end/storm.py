@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,9 +57,15 @@ class Storm:
 
 
 async def weather(
-    storm: Storm, folder: Path, found: Sequence[Found] | None = None
+    storm: Storm,
+    folder: Path,
+    found: Sequence[Found] | None = None,
+    at_the_end: Callable[[Stack], None] | None = None,
 ) -> tuple[Judgement, list[str]]:
-    """Live through a storm: the judgement, and what happened, with the reads in flight then."""
+    """Live through a storm: the judgement, and what happened, with the batches in flight then.
+
+    `at_the_end` may look at the stack while its servers still run.
+    """
     happened: list[str] = []
     stack_of: list[Stack] = []
 

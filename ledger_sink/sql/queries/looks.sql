@@ -102,3 +102,11 @@ select upto_us, entries from ledger.latencies where site = %(site)s
 -- How long decisions waited on purpose: what half, and what 99 of 100, of the entries waited at most.
 select percentile_disc(array[0.5, 0.99]) within group (order by window_us) from ledger.entries
 where site = %(site)s and read_received_us is not null
+
+-- name: so_far
+-- How far the ledger is: entries, location events, discrepancies opened, reads in evidence.
+select
+    coalesce((select seq from ledger.chains where site = %(site)s), 0),
+    (select count(*) from ledger.entries where site = %(site)s and kind = 'location'),
+    (select count(*) from ledger.entries where site = %(site)s and kind = 'discrepancy_opened'),
+    (select coalesce(sum(reads), 0)::bigint from ledger.evidence where site = %(site)s)

@@ -21,7 +21,7 @@ from contracts.places import (
     SiteMap,
     Zone,
 )
-from ledger_sink.core.loads import SETTLE_US, Loads
+from ledger_sink.core.loads import KEEP_US, SETTLE_US, Loads
 
 SECOND = 1_000_000
 PALLET = "https://id.gs1.org/00/000000000000000017"
@@ -177,3 +177,58 @@ def test_its_memory_goes_on_after_a_restart() -> None:
     expected = stage.take([], {"dock": 30 * SECOND})
     assert again.take([], {"dock": 30 * SECOND}) == expected
     assert len(opened(expected)) == 2
+
+
+def by_quantity(quantity: int) -> Loads:
+    """A load with one line that names an item and a quantity, no identity."""
+    stage = Loads()
+    stage.apply(ReferenceChange(key="site", version=1, value=site()))
+    load = Load(
+        load="S-1",
+        gate="door-1",
+        direction="out",
+        opens_us=0,
+        closes_us=600 * SECOND,
+        lines=(LoadLine(identity=None, item="00614141123452", quantity=quantity),),
+    )
+    stage.apply(ReferenceChange(key="load/S-1", version=1, value=load))
+    return stage
+
+
+def test_a_line_by_quantity_is_complete_and_what_passes_beyond_is_over() -> None:
+    stage = by_quantity(2)
+    entries = stage.take([passed(unit(0, n), 10 + n) for n in range(3)], {"dock": 14 * SECOND})
+    assert states(entries) == [("started", 1, 2), ("complete", 2, 2)]
+    (over,) = opened(entries)
+    assert (over.problem, over.identities) == (Problem.OVER, (unit(0, 2),))
+    assert stage.lights()["door-1"][1] is True
+    back = stage.take([passed(unit(0, 2), 20, Direction.IN, None)], {"dock": 21 * SECOND})
+    assert [entry.kind for entry in back] == [EntryKind.DISCREPANCY_CLOSED]
+    assert stage.lights()["door-1"][1] is False
+
+
+def test_a_line_by_quantity_that_leaves_short_tells_how_many_are_missing() -> None:
+    stage = by_quantity(5)
+    stage.take([passed(unit(0, n), 10 + n) for n in range(3)], {"dock": 14 * SECOND})
+    found = stage.take([], {"dock": 600 * SECOND + SETTLE_US})
+    (missing,) = opened(found)
+    assert (missing.problem, missing.item, missing.quantity) == (
+        Problem.MISSING,
+        "00614141123452",
+        2,
+    )
+    assert states(found) == [("left", 3, 5)]
+
+
+def test_a_load_that_left_long_ago_is_let_go_also_after_a_restart() -> None:
+    stage = loads()
+    stage.take([passed(CASES[0], 10)], {"dock": 11 * SECOND})
+    stage.take([], {"dock": 700 * SECOND})
+    stage.take([], {"dock": 700 * SECOND + KEEP_US})
+    raw = stage.memory()
+    assert raw is not None
+    again = Loads()
+    again.restore(raw)
+    again.apply(ReferenceChange(key="site", version=1, value=site()))
+    again.apply(ReferenceChange(key="load/S-1", version=1, value=plan()))
+    assert again.take([], {"dock": 800 * SECOND + KEEP_US}) == []

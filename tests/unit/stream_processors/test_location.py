@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dock_desk import SECOND, TAG, Desk, at, read, site, walk
 
-from contracts.places import ZoneParameters
+from contracts.places import ReferenceChange, ZoneParameters
 
 CONTINUOUS = ZoneParameters(continuous=True, departure_us=60 * SECOND)
 
@@ -190,7 +190,7 @@ def test_parameters_are_taken_over_while_running() -> None:
     desk = Desk()
     desk.give([read("zones", 1, 10)])
     strict = site(a=ZoneParameters(reads_min=5))
-    desk.reference.apply(desk_change(strict))
+    desk.reference.apply(ReferenceChange(key="site", version=2, value=strict))
     desk.give([read("zones", 1, 11 + step * 0.5) for step in range(3)])
     assert desk.told() == []
     desk.give([read("zones", 1, 13)])
@@ -198,8 +198,3 @@ def test_parameters_are_taken_over_while_running() -> None:
     desk.wait(20)
     assert desk.reads_told() == {TAG: 5}
 
-
-def desk_change(site_map):  # noqa: ANN001, ANN201
-    from contracts.places import ReferenceChange
-
-    return ReferenceChange(key="site", version=2, value=site_map)
