@@ -7,8 +7,8 @@ Between a device and this process a read can still be under way: in the reader's
 on the wire, in a socket's buffer. The watermark therefore stays behind domain time by an
 *allowance*: 0.3 s of domain time, and where a rehearsal runs faster than real time some
 seconds of wall time, because networks, report intervals and this process do not get faster with
-it (`contracts.clock`): at speed 60 these are minutes of domain time. It also never passes what was received but still waits in
-this process for room in the spool.
+it (`contracts.clock`): at speed 60 these are minutes of domain time. It also never passes what was
+received but still waits in this process for room in the spool.
 
 Sometimes more is under way than usual, and then the watermark stands still for a while:
 

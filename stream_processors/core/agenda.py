@@ -1,10 +1,10 @@
 """When something is due, by the time of the gateways that serve a place.
 
 The stages learn time only from ticks: each says how far every gateway's own time has come. A
-place's time is the least time of its gateways, so a gateway that falls silent stops the place. After
-a configured wait (by the bridge's time) the silent one is left out, and what then comes due is
-`incomplete`. Absence is judged by the time that was truly listened: it stands still while a gateway
-is silent, so a silence never makes a departure.
+place's time is the least time of its gateways, so a gateway that falls silent stops the place.
+After a configured wait (by the bridge's time) the silent one is left out, and what then comes due
+is `incomplete`. Absence is judged by the time that was truly listened: it stands still while a
+gateway is silent, so a silence never makes a departure.
 """
 
 from __future__ import annotations

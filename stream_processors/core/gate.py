@@ -11,23 +11,20 @@ moves nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from math import exp, log
+from math import log
 from typing import NamedTuple
 
 from contracts.events import Direction
 from stream_processors.core.gate_state import VOTE, EyeCrossing
-from stream_processors.core.gate_track import (
-    MOVERS,
-    ONCE,
-    TRACKS,
-    TWICE,
-    Observation,
-    Track,
-    explain,
-    observe,
-    score,
-    slice_us,
+from stream_processors.core.gate_track import MOVERS, TRACKS, Track
+from stream_processors.core.gate_weight import (
+    COMPANY_SHARE,
+    RESTING_MORE,
+    TEMPER,
+    Weighed,
+    middle_us,
+    path_of,
+    shares_of,
 )
 from stream_processors.core.windows import Sample
 
@@ -35,21 +32,18 @@ SURE = 0.93
 """At this share a visit is decided when its silence ends."""
 ENOUGH = 0.75
 """At this share it is decided after waiting for more."""
-TEMPER = 0.7
-"""Reads of one visit share shadow and fading: together they say less than what they seem to."""
-
 FROM_ZONE = log(9.0) / 2
 """Nine of ten identities are where the last event put them."""
 NEXT_ZONE = log(50.0) / 2
 """A sure read on one side right after says more."""
-COMPANY_SHARE = 0.9
-"""Nine of ten that pass a gate within a second of others do what these do."""
 COMPANY_MAX = 6.0
 """What a group's reads say together is never surer than this: their model may be wrong for all."""
 COMPANY_SHARE_WAITING = 0.3
 """Of those that are known to wait beside the gate, fewer join the next that pass ..."""
-RESTING_MORE = 5.0
-"""... and more stay than of others."""
+COMPANY_SHARE_ORDERED = 0.7
+RESTING_MORE_ORDERED = 2.0
+"""... but where antennas see the way in order, the visit was cut where the waiting one moved, and
+who is silent after it has gone with its company rather than stayed."""
 ALONE = 0.5
 """With less company than half a visit's, who rests beside a gate does so while nobody passes."""
 EYES = log(200.0) / 2
@@ -62,47 +56,14 @@ EYES_SLACK_US = 300_000
 """Between a beam and a read of what broke it."""
 ELSEWHERE = -5.0
 """Heard louder at another gate at the same time: cross-talk."""
-SHADOW = log(0.15)
-"""One of seven tags is read through goods or metal: all its signals are lower."""
-SHADOW_CDB = 600
-"""Peaks lower than the gate's usual one by this may be a shadow."""
-SHADOW_US = 12_000_000
-"""Who is faint for longer rests, shadow or not."""
 RESTS_US = 8_000_000
 """Nobody passes this slowly: who is read longer and does not pass, rests."""
 TURNING = (2, 3, 4)
 """Positions within the gate in tracks that turn back."""
 FAR_FIRST, FAR_LAST = 3, 5
 """Positions on the far side in tracks that pass twice."""
-TWICE_US = 2_500_000
-"""Through and back again takes at least this long."""
-IMPOSSIBLE = -1000.0
 ORDER_MARGIN = 1.0
 """From this difference between in and out on, the order of reads is what decided."""
-
-
-BOTH_SIDES = 4.0
-"""Who goes through is read by each side in 20 to 80 of a hundred slices ..."""
-ONE_SIDE = 0.5
-"""... who stays mostly by one side."""
-FEW = (0.0, -1.0, -0.7, -0.5, -0.3, -0.1)
-"""How much likelier so few reads are of a stray than of what goes through: one to three of a
-hundred that pass are read this little, and every other stray."""
-
-
-class Weighed(NamedTuple):
-    """A visit's reads alone."""
-
-    samples: list[Sample]
-    """In order of time."""
-    observations: list[Observation]
-    scores: list[float]
-    """Of each track."""
-    at_us: int
-    """The reads' middle, the louder the weightier."""
-    peak_cdbm: int | None
-    """Strongest signal."""
-    waiting: bool
 
 
 class Context(NamedTuple):
@@ -143,85 +104,6 @@ class Judgement(NamedTuple):
     """It rests beside the gate, with nobody passing."""
 
 
-def weigh(samples: Sequence[Sample], level_cdbm: int, *, waiting: bool) -> Weighed:
-    """How well each track explains a visit's reads. There is at least one read."""
-    ordered = sorted(samples, key=_middle_us)
-    peak_cdbm = max((one[3] for one in ordered if one[3] is not None), default=None)
-    length_us = slice_us(ordered)
-    observations = observe(ordered, level_cdbm, length_us)
-    lasts_us = _middle_us(ordered[-1]) - _middle_us(ordered[0])
-    shadowed = None
-    faint = peak_cdbm is not None and peak_cdbm < level_cdbm - SHADOW_CDB
-    if peak_cdbm is not None and faint and lasts_us < SHADOW_US:
-        shadowed = observe(ordered, peak_cdbm + SHADOW_CDB // 3, length_us)
-    scores = []
-    for index, track in enumerate(TRACKS):
-        if index in TWICE and lasts_us < TWICE_US:
-            scores.append(IMPOSSIBLE)
-            continue
-        found = score(observations, track, waiting=waiting)
-        if shadowed is not None and index < MOVERS:
-            found = max(found, score(shadowed, track, waiting=waiting) + SHADOW / TEMPER)
-        scores.append(found)
-    if not any(one[2].side for one in ordered):
-        # In one plane, no read tells which way or whether it turned: only that it moved.
-        moved = max(scores[index] for index in ONCE)
-        for index in ONCE:
-            scores[index] = moved
-    balance = _balance(ordered, length_us)
-    for index, track in enumerate(TRACKS):
-        if track.crossings:
-            scores[index] += balance
-    if len(ordered) < len(FEW):
-        for index in range(MOVERS):
-            scores[index] += FEW[len(ordered)] / TEMPER
-    return Weighed(ordered, observations, scores, _loud_middle(ordered), peak_cdbm, waiting)
-
-
-def _balance(samples: Sequence[Sample], length_us: int) -> float:
-    """How much likelier the shares of both sides are of what goes through than of what stays.
-
-    Who goes through is read by both sides, more or less alike; who stays mostly by one. Both are
-    beta-binomial, over slices of time; what has no side has no say.
-    """
-    slices = {
-        (_middle_us(one) // length_us, one[2].side) for one in samples if one[2].side
-    }
-    outer = sum(side < 0 for _, side in slices)
-    inner = len(slices) - outer
-    return _beta_binomial(outer, inner, BOTH_SIDES) - _beta_binomial(outer, inner, ONE_SIDE)
-
-
-@cache
-def _beta_binomial(outer: int, inner: int, weight: float) -> float:
-    """The logarithm of the chance of one such order of sides, both weighing the same before."""
-    found = 0.0
-    for seen, whole in ((outer, 0), (inner, outer)):
-        for index in range(seen):
-            found += log((weight + index) / (2 * weight + whole + index))
-    return found
-
-
-def votes_of(weighed: Weighed) -> tuple[int, ...]:
-    """What the reads alone say of each track that moves, for the visit's company.
-
-    A vote is the logarithm of how likely these reads are if the visit's company took that track:
-    then this one did too, but for those few that go their own ways. Last comes the visit's weight:
-    how much surer it is that it moves than that it rests. Who waits beside the gate has no say.
-    """
-    resting = RESTING_MORE if weighed.waiting else 1.0
-    shares = _shares(
-        [
-            TEMPER * one + log(track.share if index < MOVERS else resting * track.share)
-            for index, (one, track) in enumerate(zip(weighed.scores, TRACKS, strict=True))
-        ]
-    )
-    moves = sum(shares[:MOVERS])
-    alike = _shares([TEMPER * one for one in weighed.scores[:MOVERS]])
-    votes = [moves * log(COMPANY_SHARE * one + (1 - COMPANY_SHARE)) for one in alike]
-    return (*[int(VOTE * vote) for vote in votes], int(VOTE * max(0.0, 2 * moves - 1)))
-
-
 def judge(weighed: Weighed, context: Context) -> Judgement:
     """Decide what a visit means."""
     company = _company(weighed, context)
@@ -230,7 +112,7 @@ def judge(weighed: Weighed, context: Context) -> Judgement:
         TEMPER * one + company[index] + _context(track, context, seen)
         for index, (one, track) in enumerate(zip(weighed.scores, TRACKS, strict=True))
     ]
-    shares = _shares(total)
+    shares = shares_of(total)
     share = max(shares)
     best = TRACKS[shares.index(share)]
     basis = _basis(best, weighed, context, company)
@@ -242,7 +124,7 @@ def judge(weighed: Weighed, context: Context) -> Judgement:
         )
         passages = (unknown,) if passing >= ENOUGH else ()
         return Judgement(False, passages, weighed.peak_cdbm, rests=False)
-    path = _by_sample(weighed, explain(weighed.observations, best, waiting=weighed.waiting))
+    path = path_of(weighed, TRACKS.index(best))
     passages = _passages(best, weighed.samples, path, round(share, 3), basis)
     alone = not context.company or context.company[-1] < ALONE * VOTE
     rests = not passages and (alone or _length_us(weighed) >= RESTS_US)
@@ -251,13 +133,6 @@ def judge(weighed: Weighed, context: Context) -> Judgement:
 
 def _length_us(weighed: Weighed) -> int:
     return weighed.samples[-1][0] - weighed.samples[0][1]
-
-
-def _by_sample(weighed: Weighed, path: Sequence[int]) -> list[int]:
-    """The position in a track of each read, from that of its slice."""
-    of_slice = dict(zip([one.at_us for one in weighed.observations], path, strict=True))
-    length_us = slice_us(weighed.samples)
-    return [of_slice[_middle_us(one) // length_us * length_us] for one in weighed.samples]
 
 
 def _passages(
@@ -284,14 +159,15 @@ def _passages(
 
 def _crossing_us(samples: Sequence[Sample], path: Sequence[int], middle: int) -> int:
     """When the gate's line was crossed: amid the reads of the middle, or between its sides."""
-    amid = [_middle_us(one) for one, position in zip(samples, path, strict=True) if position == middle]
+    placed = list(zip(samples, path, strict=True))
+    amid = [middle_us(one) for one, position in placed if position == middle]
     if amid:
         return sum(amid) // len(amid)
-    before = [one for one, position in zip(samples, path, strict=True) if position < middle]
-    after = [one for one, position in zip(samples, path, strict=True) if position > middle]
+    before = [one for one, position in placed if position < middle]
+    after = [one for one, position in placed if position > middle]
     if before and after:
-        return (_middle_us(before[-1]) + _middle_us(after[0])) // 2
-    return _middle_us(before[-1]) if before else _middle_us(after[0])
+        return (middle_us(before[-1]) + middle_us(after[0])) // 2
+    return middle_us(before[-1]) if before else middle_us(after[0])
 
 
 def _turn(samples: Sequence[Sample], path: Sequence[int]) -> int:
@@ -300,7 +176,7 @@ def _turn(samples: Sequence[Sample], path: Sequence[int]) -> int:
     for index in range(1, len(samples)):
         if path[index - 1] > FAR_LAST or path[index] < FAR_FIRST:
             continue
-        gap_us = _middle_us(samples[index]) - _middle_us(samples[index - 1])
+        gap_us = middle_us(samples[index]) - middle_us(samples[index - 1])
         if gap_us > widest_us:
             best, widest_us = index, gap_us
     return best
@@ -324,9 +200,11 @@ def _company(weighed: Weighed, context: Context) -> list[float]:
     resting = 1.0
     if weighed.waiting:
         together, resting = COMPANY_SHARE_WAITING, RESTING_MORE
+        if any(sample[2].side for sample in weighed.samples):
+            together, resting = COMPANY_SHARE_ORDERED, RESTING_MORE_ORDERED
     moving = sum(track.share for track in TRACKS[:MOVERS])
     alone = 1 / (1 + max(0, weight) / VOTE)
-    group = _shares(
+    group = shares_of(
         [
             max(-COMPANY_MAX, (vote - max(votes)) / VOTE) + log(track.share)
             for vote, track in zip(votes, TRACKS[:MOVERS], strict=True)
@@ -355,9 +233,7 @@ def _eyes(track: Track, seen: Sequence[str]) -> float:
 def _seen(weighed: Weighed, eyes: Sequence[EyeCrossing] | None) -> list[str]:
     """Directions of what crossed the beams just when the tag was loud."""
     loud = -(1 << 20) if weighed.peak_cdbm is None else weighed.peak_cdbm - EYES_LOUD_CDB
-    times = [
-        _middle_us(one) for one in weighed.samples if one[3] is None or one[3] >= loud
-    ]
+    times = [middle_us(one) for one in weighed.samples if one[3] is None or one[3] >= loud]
     return [
         eye.direction
         for eye in eyes or ()
@@ -390,27 +266,3 @@ def _basis(track: Track, weighed: Weighed, context: Context, company: Sequence[f
         return "antenna_order"
     best = max(reasons, key=reasons.__getitem__)
     return best if reasons[best] > 0 else "trend"
-
-
-def _shares(scores: Sequence[float]) -> list[float]:
-    best = max(scores)
-    weights = [exp(value - best) for value in scores]
-    whole = sum(weights)
-    return [weight / whole for weight in weights]
-
-
-def _middle_us(sample: Sample) -> int:
-    return (sample[0] + sample[1]) // 2
-
-
-def _loud_middle(samples: Sequence[Sample]) -> int:
-    """The middle of the reads, the louder the weightier."""
-    base_us = _middle_us(samples[0])
-    peak = max((one[3] for one in samples if one[3] is not None), default=0)
-    weight = 0.0
-    moment = 0.0
-    for one in samples:
-        share = max(one[4], 1) * 10 ** (((peak if one[3] is None else one[3]) - peak) / 1000)
-        weight += share
-        moment += share * (_middle_us(one) - base_us)
-    return base_us + int(moment / weight)

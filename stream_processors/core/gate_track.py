@@ -239,14 +239,15 @@ def score(observations: Sequence[Observation], track: Track, *, waiting: bool) -
         dwell, wait = _dwell(gap_us)
         at_us = seen_us
         # From the end to the begin, so that each step sees the slice before.
-        for index, stage, rests, enter, past in costs.steps if gap_us < AWAY_US else costs.far_steps:
+        steps = costs.steps if gap_us < AWAY_US else costs.far_steps
+        for index, stage, rests, enter, past in steps:
             found = best[index] - (wait if rests else dwell)
             other = best[index - 1] + enter
-            if other > found:
+            if other > found:  # noqa: PLR1730 - `max` costs more than all the rest of the loop.
                 found = other
             if index > 1:
                 other = best[index - 2] + past
-                if other > found:
+                if other > found:  # noqa: PLR1730 - as above.
                     found = other
             best[index] = found + emission[stage]
         best[0] += emission[first] - wait
@@ -265,7 +266,8 @@ def explain(observations: Sequence[Observation], track: Track, *, waiting: bool)
         dwell, wait = _dwell(gap_us)
         at_us = seen_us
         came = [0] * len(stages)
-        for index, stage, rests, enter, past in costs.steps if gap_us < AWAY_US else costs.far_steps:
+        steps = costs.steps if gap_us < AWAY_US else costs.far_steps
+        for index, stage, rests, enter, past in steps:
             found = best[index] - (wait if rests else dwell)
             for back, cost in ((1, enter), (2, past)):
                 if index >= back and best[index - back] + cost > found:
@@ -329,8 +331,9 @@ def _steps(
     stages: tuple[int, ...], enter: Sequence[float], skip: Sequence[float]
 ) -> tuple[Step, ...]:
     return tuple(
-        (index, stages[index], stages[index] in RESTING, enter[index], enter[index] + skip[index - 1])
-        for index in range(len(stages) - 1, 0, -1)
+        (index, stage, stage in RESTING, enter[index], enter[index] + skip[index - 1])
+        for index, stage in reversed(list(enumerate(stages)))
+        if index
     )
 
 

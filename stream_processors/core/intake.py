@@ -12,7 +12,6 @@ from contracts.events import Direction
 from contracts.reads import GateSignal, Read
 from stream_processors.core.dedup import tell_cycle, tell_stay, with_tag
 from stream_processors.core.entries import clock_entry, no_place_entry
-from stream_processors.core.reference import Place, is_class_level
 from stream_processors.core.passing import (
     Crossing,
     Waited,
@@ -21,6 +20,7 @@ from stream_processors.core.passing import (
     settle_undecided,
     tell_zone,
 )
+from stream_processors.core.reference import Place, is_class_level
 from stream_processors.core.settling import settle_beside
 from stream_processors.core.skew import DeviceClock
 from stream_processors.core.state import State
@@ -31,7 +31,9 @@ DAY_US = 86_400_000_000
 """A clock that is not believed is told once a day."""
 
 
-def take_reads(state: State, reads: Sequence[Read], gateway: str) -> None:
+def take_reads(  # noqa: C901, PLR0912 - one loop is the hot path; calls would cost more than it.
+    state: State, reads: Sequence[Read], gateway: str
+) -> None:
     """Merge reads into windows; what they decide at once goes to `state.out`."""
     places = state.reference.places
     devices = state.devices
@@ -46,37 +48,16 @@ def take_reads(state: State, reads: Sequence[Read], gateway: str) -> None:
                 _reject(state, read, gateway)
                 continue
         location = place.location
-        # When was it, by the agent's clock?
-        received_us = read.received_us
-        difference_us = received_us - read.last_us
-        tolerance_us = location.parameters.clock_tolerance_us
-        device_clock = devices.get(device)
-        if device_clock is None:
-            device_clock = _meet(state, device, reads)
-        if (
-            difference_us < device_clock.floor_us
-            or difference_us > device_clock.low_us + tolerance_us
-            or received_us > device_clock.until_us
-            or device_clock.strange
-        ):
-            device_clock.learn(difference_us, received_us, tolerance_us)
-        last_us = read.last_us + device_clock.shift_us
-        if last_us > received_us or received_us - last_us > tolerance_us:
-            if abs(received_us - last_us) > tolerance_us:
-                _disbelieve(state, device_clock, read)
-            last_us = received_us
-        first_us = last_us - read.last_us + read.first_us
-        if not 0 <= last_us - first_us <= tolerance_us:
-            first_us = last_us
-        # Which window?
-        identity = read.identity
-        record = records.get(identity)
+        clock = devices.get(device) or _meet(state, device, reads)
+        last_us = _when(state, clock, read, location.parameters.clock_tolerance_us)
+        first_us = _begun(read, last_us, location.parameters.clock_tolerance_us)
+        record = records.get(read.identity)
         if record is None:
-            if is_class_level(identity):
+            if is_class_level(read.identity):
                 told = tell_cycle(read, place, first_us, last_us)
                 state.out.evidence.append(told.evidence(None))
                 continue
-            record = records[identity] = Record(identity)
+            record = records[read.identity] = Record(read.identity)
         window: Window
         for window in record.windows:
             if (
@@ -88,17 +69,17 @@ def take_reads(state: State, reads: Sequence[Read], gateway: str) -> None:
                 break
         else:
             window = _open(state, record, place, first_us, last_us, gateway)
-        if last_us > window.last_us:
+        if last_us > window.last_us:  # noqa: PLR1730 - `max` costs a tenth of the whole read.
             window.last_us = last_us
-        if received_us > window.received_us:
-            window.received_us = received_us
+        if read.received_us > window.received_us:  # noqa: PLR1730 - as above.
+            window.received_us = read.received_us
         if read.evidence not in window.tags:
             window.tags = with_tag(window.tags, read.evidence)
         if not window.dirty:
             window.dirty = True
             dirty.append(window)
         if isinstance(window, Visit):
-            if first_us < window.first_us:
+            if first_us < window.first_us:  # noqa: PLR1730 - as above.
                 window.first_us = first_us
             window.samples.append((last_us, first_us, place, read.rssi_cdbm, read.count))
             window.held_us = 0
@@ -107,6 +88,31 @@ def take_reads(state: State, reads: Sequence[Read], gateway: str) -> None:
         else:
             assert isinstance(window, Stay)
             _stay(state, window, place, read, first_us, last_us)
+
+
+def _when(state: State, clock: DeviceClock, read: Read, tolerance_us: int) -> int:
+    """When a read was last seen, by the agent's clock; its device's clock learns from it."""
+    received_us = read.received_us
+    difference_us = received_us - read.last_us
+    if (
+        difference_us < clock.floor_us
+        or difference_us > clock.low_us + tolerance_us
+        or received_us > clock.until_us
+        or clock.strange
+    ):
+        clock.learn(difference_us, received_us, tolerance_us)
+    last_us = read.last_us + clock.shift_us
+    if 0 <= received_us - last_us <= tolerance_us:
+        return last_us
+    if abs(received_us - last_us) > tolerance_us:
+        _disbelieve(state, clock, read)
+    return received_us
+
+
+def _begun(read: Read, last_us: int, tolerance_us: int) -> int:
+    """When it was first seen: as long before `last_us` as the device says, if that is sane."""
+    lasted_us = read.last_us - read.first_us
+    return last_us - lasted_us if 0 <= lasted_us <= tolerance_us else last_us
 
 
 def take_signals(state: State, signals: Sequence[GateSignal]) -> None:

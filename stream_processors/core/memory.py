@@ -5,10 +5,12 @@ Keys and values:
 | key | holds |
 |---|---|
 | `i/{identity}` | its trail: what its next passage means |
-| `w/{identity}` US `{location}` US `{opened}` US `{late}` US `{chunk}` | an open window, or a share of it |
+| `w/{identity}` and location, opening time, late or not, chunk | an open window, or a share of it |
 | `d/{device}` | the device's clock |
 | `c/{gate}` | the gate's company, usual level and photo-eyes |
 | `t` | the gateways' times |
+
+The parts of a window's key are separated by SEPARATOR.
 
 A window at a gate is written in chunks, so that each tick carries only its new reads; after a few
 chunks it is written whole again. Where a resting identity is is not here: the ledger knows.
@@ -125,7 +127,9 @@ def window_key(window: Window) -> str:
     return "w/" + SEPARATOR.join(parts)
 
 
-def save_window(window: Window, values: dict[str, bytes], removed: set[str], *, whole: bool) -> None:
+def save_window(
+    window: Window, values: dict[str, bytes], removed: set[str], *, whole: bool
+) -> None:
     """Add what is new of a window to a change, or all of it."""
     if not window.key:
         window.key = window_key(window)

@@ -15,7 +15,7 @@ from stream_processors.core.entries import (
     opened_entry,
 )
 from stream_processors.core.state import State
-from stream_processors.core.triggers import Passed, came_back_closed, on_passage
+from stream_processors.core.triggers import Passed, Triggered, came_back_closed, on_passage
 from stream_processors.core.windows import Due, Record, Stay, Trail, Undecided
 from stream_processors.core.zones import Verdict
 
@@ -99,8 +99,7 @@ def enter_passage(
         into = crossing.direction is Direction.IN
         settle_undecided(state, record, crossing.outer if into else crossing.inner, clock, waited)
     trail = state.trail_of(record, clock)
-    load = None
-    opened = closed = ()
+    triggered = Triggered(None)
     if moves:
         passed = Passed(
             gate=crossing.location,
@@ -110,7 +109,7 @@ def enter_passage(
             found_us=clock.now_us if not clock.incomplete else waited.received_us,
             evidence=(entry, told.id),
         )
-        load, opened, closed = on_passage(state.reference, record, trail, passed)
+        triggered = on_passage(state.reference, record, trail, passed)
     event = LocationEvent(
         kind=LocationKind.PASSED,
         identity=record.identity,
@@ -127,15 +126,15 @@ def enter_passage(
         device=told.device,
         sightings=(told.id,),
         evidence_digest=digest_of((told,)),
-        load=load,
+        load=triggered.load,
     )
     timing = {"received_us": waited.received_us, "window_us": waited.window_us}
     entries = state.out.entries
     entries.append(location_entry(entry, event, **timing))
-    entries += [opened_entry(one, **timing) for one in opened]
+    entries += [opened_entry(one, **timing) for one in triggered.opened]
     entries += [
         closed_entry(one, identity=record.identity, location=crossing.location, **timing)
-        for one in closed
+        for one in triggered.closed
     ]
     if not late:
         _move(state, record, trail, crossing, told, waited)

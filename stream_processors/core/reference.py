@@ -170,7 +170,8 @@ class Reference:
 
     def _take_site(self, site: SiteMap) -> None:
         self.revision += 1
-        self.locations = {place.id: Location(place) for place in (*site.zones, *site.gates)}
+        self.locations = {zone.id: Location(zone) for zone in site.zones}
+        self.locations |= {gate.id: Location(gate) for gate in site.gates}
         self.places = {}
         served: dict[str, dict[str, None]] = {}
         for antenna in site.antennas:

@@ -7,21 +7,14 @@ what was still open at the gates beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 from contracts.events import Direction, LocationEvent, LocationKind
 from stream_processors.core.agenda import Clock
 from stream_processors.core.dedup import Told, tally_samples, tell, tell_stay
 from stream_processors.core.entries import location_entry, location_id
-from stream_processors.core.gate import (
-    SURE,
-    Context,
-    Judgement,
-    Passage,
-    Weighed,
-    judge,
-    votes_of,
-    weigh,
-)
+from stream_processors.core.gate import SURE, Context, Judgement, Passage, judge
 from stream_processors.core.gate_track import MOVERS
+from stream_processors.core.gate_weight import Weighed, votes_of, weigh
 from stream_processors.core.passing import Crossing, Waited, enter_passage, tell_zone
 from stream_processors.core.state import PINNED_US, State
 from stream_processors.core.windows import SAMPLES_MAX, Due, Record, Stay, Trail, Visit
@@ -29,6 +22,8 @@ from stream_processors.core.zones import Verdict
 
 LINGERED_US = 300_000_000
 """Who waited beside a gate within this is taken to wait there still."""
+LINGERED_NEAR_US = 20_000_000
+"""Who waited at another gate within this can only be near this one, if it is heard here."""
 CROSSTALK_US = 6_000_000
 """Nobody passes two gates within this."""
 CROSSTALK_CDB = 300
@@ -156,8 +151,13 @@ def _half(visit: Visit, zone: str | None) -> int:
 
 
 def _lingers(trail: Trail | None, visit: Visit) -> bool:
-    lingered_us = None if trail is None else trail.lingered.get(visit.location.id)
-    return lingered_us is not None and abs(visit.first_us - lingered_us) <= LINGERED_US
+    if trail is None:
+        return False
+    return any(
+        abs(visit.first_us - lingered_us)
+        <= (LINGERED_US if gate == visit.location.id else LINGERED_NEAR_US)
+        for gate, lingered_us in trail.lingered.items()
+    )
 
 
 def _elsewhere(visit: Visit) -> bool:
@@ -257,7 +257,8 @@ def _tell_passage(state: State, visit: Visit, passage: Passage, judgement: Judge
         visit.tags,
         incomplete=clock.incomplete,
     )
-    silence_us = (visit.held_us or visit.last_us + location.parameters.silence_us) - visit.received_us
+    due_us = visit.held_us or visit.last_us + location.parameters.silence_us
+    silence_us = due_us - visit.received_us
     state.out.evidence.append(
         told.evidence(
             enter_passage(
@@ -287,7 +288,7 @@ def close_trail(state: State, trail: Trail, clock: Clock[Due]) -> None:
     if trail.record.trail is not trail:
         return
     if trail.pinned:
-        clock.trails.put(trail, PINNED_US)
+        clock.trails.put(trail, clock.strict_us + PINNED_US)
     elif trail.closes_us > clock.strict_us:
         clock.trails.put(trail, trail.closes_us)
     else:
@@ -333,3 +334,7 @@ def depart(state: State, record: Record, clock: Clock[Due]) -> None:
     )
     record.zone = None
     record.since_us = at_us
+    if record.trail is not None:
+        record.trail.pinned = False
+        record.trail.undecided = None
+        state.dirty_trails[record.identity] = record.trail

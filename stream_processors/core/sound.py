@@ -31,6 +31,12 @@ UNUSABLE_MAX = 500
 """A batch with more unusable items is no batch of ours: it becomes one reject as a whole, so that
 the rejects of one batch fit into one record."""
 
+AHEAD_US_MAX = 86_400_000_000
+"""A read that was received a day later than its batch was made would wait for ever for its time to
+come. A watermark lags by a fraction of this, even in the fastest rehearsal."""
+UNSET_US = 946_684_800_000_000
+"""The year 2000: an agent's clock before it was not set yet, and is about to jump."""
+
 Time = Annotated[int, Meta(ge=0, le=4_102_444_800_000_000)]
 """Microseconds, up to the year 2100."""
 Number = Annotated[int, Meta(ge=0, le=65_535)]
@@ -128,7 +134,9 @@ def sound_batch(payload: bytes, *, source: str, gateway_us: int) -> ReadBatch:
     whole: Reject | None = None
     if isinstance(batch, Reject):
         whole = batch
-    elif all(read.identity.isprintable() for read in batch.reads):
+    elif all(read.identity.isprintable() for read in batch.reads) and not _is_ahead(
+        max((read.received_us for read in batch.reads), default=0), batch.gateway_us
+    ):
         return batch
     sorted_out = _sort_out(payload, source, gateway_us)
     if sorted_out is not None:
@@ -145,6 +153,7 @@ def _sort_out(payload: bytes, source: str, gateway_us: int) -> ReadBatch | None:
         return None
     sieve = _Sieve(source)
     told = sieve.take(_time, "gateway's time", (items.gateway_us,))
+    sieve.gateway_us = told[0] if told else 0
     batch = ReadBatch(
         gateway_us=told[0] if told else gateway_us,
         reads=sieve.take(_read, "read", items.reads),
@@ -158,11 +167,18 @@ def _sort_out(payload: bytes, source: str, gateway_us: int) -> ReadBatch | None:
     return batch
 
 
+def _is_ahead(received_us: int, gateway_us: int) -> bool:
+    """Whether a read was received so long after its batch was made that one of the two is wrong."""
+    return received_us - gateway_us > AHEAD_US_MAX and gateway_us > UNSET_US
+
+
 class _Sieve:
     """Keeps what can be used; `rejects` tells the rest."""
 
     def __init__(self, source: str) -> None:
         self.rejects: list[Reject] = []
+        self.gateway_us = 0
+        """The batch's time; 0 where it told none."""
         self._source = source
 
     def take(
@@ -176,11 +192,19 @@ class _Sieve:
             except UNDECODABLE as error:
                 self._refuse(f"a {what} that cannot be used: {error}", raw)
                 continue
-            if isinstance(item, Read) and not item.identity.isprintable():
-                self._refuse(f"a {what} that cannot be used: its identity is no plain text", raw)
+            if isinstance(item, Read) and (why := self._doubt(item)):
+                self._refuse(f"a {what} that cannot be used: {why}", raw)
                 continue
             kept.append(item)
         return tuple(kept)
+
+    def _doubt(self, read: Read) -> str:
+        """Why a read within all bounds cannot be used all the same; empty where it can."""
+        if not read.identity.isprintable():
+            return "its identity is no plain text"
+        if _is_ahead(read.received_us, self.gateway_us):
+            return "it was received after its batch was made"
+        return ""
 
     def _refuse(self, reason: str, raw: msgspec.Raw) -> None:
         self.rejects.append(reject(self._source, reason, bytes(raw), 0))

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 from contracts.events import Entry, Evidence
 from contracts.places import Zone
-from stream_processors.core.agenda import FOREVER_US, Clock, Times
+from stream_processors.core.agenda import Clock, Times
 from stream_processors.core.gate_state import Gate
 from stream_processors.core.memory import forget_window
 from stream_processors.core.reference import Location, Reference
 from stream_processors.core.skew import DeviceClock
 from stream_processors.core.windows import Due, Record, Trail, Window
 
-PINNED_US = FOREVER_US
-"""A pinned trail ends with the next move, not with time."""
+PINNED_US = 300_000_000
+"""A pinned trail ends with the next move, not with time: it is looked at this often."""
 
 
 class Outcome(NamedTuple):

@@ -55,11 +55,11 @@ def on_passage(
     load = _load_of(reference, identity, passed)
     if load is not None:
         again = not passed.late and trail.load == load.load and trail.direction == direction
-        opened = (_over(load, identity, passed),) if again else ()
+        over = (_over(load, identity, passed),) if again else ()
         if not passed.late:
             trail.load = load.load
-            _remember(trail, opened, direction, load.closes_us)
-        return Triggered(load.load, opened, closed)
+            _remember(trail, over, direction, load.closes_us)
+        return Triggered(load.load, over, closed)
     if not passed.late:
         trail.load = ""
     if came_back:

@@ -53,8 +53,7 @@ class Tally:
         if first_us < self.first_us:
             self.weighted_us += (self.first_us - first_us) * (self.count - count)
             self.first_us = first_us
-        if last_us > self.last_us:
-            self.last_us = last_us
+        self.last_us = max(self.last_us, last_us)
         self.weighted_us += count * ((first_us + last_us) // 2 - self.first_us)
         if rssi_cdbm is not None and (
             self.strongest_cdbm is None or rssi_cdbm > self.strongest_cdbm

@@ -37,35 +37,50 @@ class Verdict(NamedTuple):
 def decide(record: Record, stay: Stay, at_us: int) -> Verdict | None:
     """Whether a read at a zone just now, already merged, makes this zone the identity's place."""
     parameters = stay.location.parameters
-    good, mean = stay.heard()
+    good, _ = stay.heard()
     if good < parameters.reads_min or at_us <= record.since_us or stay.late:
         return None
+    kind = LocationKind.MOVED
     if record.zone is None:
-        return Verdict(LocationKind.ARRIVED, _confidence(good), "reads")
-    home = _home(record)
-    many = good >= PERSISTENT * parameters.reads_min
-    if home is None or at_us - home.last_us >= parameters.memory_us or not home.heard()[0]:
-        strength = float(good)
-        if mean is not None:
-            strength = good * min(
-                STRENGTH_MAX, (mean - parameters.rssi_min_cdbm) / STRENGTH_CDB
-            )
-        fresh = at_us - record.since_us < parameters.memory_us
-        if many or (not fresh and strength >= parameters.reads_min):
-            return Verdict(LocationKind.MOVED, _confidence(good), "reads")
-        return None
+        kind, basis = LocationKind.ARRIVED, "reads"
+    else:
+        home = _home(record)
+        if home is None or at_us - home.last_us >= parameters.memory_us or not home.heard()[0]:
+            basis = _over_silent_home(record, stay, at_us)
+        else:
+            basis = _over_heard_home(home, stay, at_us)
+    return Verdict(kind, _confidence(good), basis) if basis else None
+
+
+def _over_silent_home(record: Record, stay: Stay, at_us: int) -> str:
+    """The home is not heard: enough reads of enough strength decide. The basis, or nothing.
+
+    Just after a passage the zone behind may still echo: then only many reads count.
+    """
+    parameters = stay.location.parameters
+    good, mean = stay.heard()
+    strength = float(good)
+    if mean is not None:
+        strength *= min(STRENGTH_MAX, (mean - parameters.rssi_min_cdbm) / STRENGTH_CDB)
+    fresh = at_us - record.since_us < parameters.memory_us
+    enough = good >= PERSISTENT * parameters.reads_min
+    return "reads" if enough or (not fresh and strength >= parameters.reads_min) else ""
+
+
+def _over_heard_home(home: Stay, stay: Stay, at_us: int) -> str:
+    """The home was heard of late: the new zone must be heard louder. The basis, or nothing."""
+    parameters = stay.location.parameters
+    good, mean = stay.heard()
     silent_us = max(0, at_us - home.last_us)
     home_good, home_mean = home.heard()
     if mean is None or home_mean is None:
-        if good > 2 * home_good and silent_us * SILENT_SHARE >= parameters.memory_us:
-            return Verdict(LocationKind.MOVED, _confidence(good), "reads")
-        return None
+        silent = silent_us * SILENT_SHARE >= parameters.memory_us
+        return "reads" if silent and good > 2 * home_good else ""
     faded = min(FADE_CDB_MAX, FADE_CDB * silent_us // max(1, parameters.memory_us))
     if mean >= home_mean - faded + parameters.stronger_cdbm:
-        return Verdict(LocationKind.MOVED, _confidence(good), "signal")
-    if many and silent_us * 2 >= parameters.memory_us:
-        return Verdict(LocationKind.MOVED, _confidence(good), "reads")
-    return None
+        return "signal"
+    many = good >= PERSISTENT * parameters.reads_min
+    return "reads" if many and silent_us * 2 >= parameters.memory_us else ""
 
 
 def _home(record: Record) -> Stay | None:

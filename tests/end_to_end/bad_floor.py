@@ -280,6 +280,18 @@ class Floor:
         assert len(found) == count
         return found
 
+    def wait_rejected_by(self, source: str, raws: list[bytes]) -> None:
+        """Until exactly these bytes were rejected by somebody."""
+        found: list[bytes] = []
+
+        def all_there() -> bool:
+            rows = self.stream.ask("select raw from ledger.rejects where source = %s", source)
+            found[:] = sorted(bytes(raw) for (raw,) in rows)
+            return len(found) >= len(raws)
+
+        assert wait_until(all_there, WAIT_S), found
+        assert found == sorted(raws)
+
     def ended(self) -> list[str]:
         """Programs that run no more."""
         return [one.name for one in self.programs if one.process.poll() is not None]

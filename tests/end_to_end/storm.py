@@ -62,7 +62,7 @@ async def weather(
     found: Sequence[Found] | None = None,
     at_the_end: Callable[[Stack], None] | None = None,
 ) -> tuple[Judgement, list[str]]:
-    """Live through a storm: the judgement, and what happened, with the batches in flight then.
+    """Live through a storm: the judgement, and what happened, with what was in flight then.
 
     `at_the_end` may look at the stack while its servers still run.
     """
@@ -87,6 +87,8 @@ async def weather(
 
         try:
             judgement = await rehearse(stack, settings, progress, during=during, arm=storm.arm)
+            if at_the_end is not None:
+                await asyncio.to_thread(at_the_end, stack)
         finally:
             await stack.stop()
     return judgement, happened

@@ -174,6 +174,18 @@ def test_refused_reads_are_remembered_over_a_restart(open_again: OpenAgain) -> N
     assert loss.reads == 1
 
 
+def test_what_was_refused_is_told_once_also_over_a_restart(open_again: OpenAgain) -> None:
+    """A loss that is told twice accuses the agent of twice as much."""
+    spool, _ = open_again(bytes_max=100)
+    assert spool.put(batch("a" * 100, "b"), at_us=0) is None
+    spool, _ = open_again()
+    spool.put(batch("c"), at_us=0)
+    assert [loss.reads for loss in batch_in(spool.take(1, 1)[0].payload).losses] == [2]
+    spool, _ = open_again()
+    spool.put(batch("d"), at_us=0)
+    assert batch_in(spool.take(2, 1)[0].payload).losses == ()
+
+
 def test_an_empty_batch_that_does_not_fit_is_no_loss(open_again: OpenAgain) -> None:
     spool, _ = open_again(bytes_max=10)
     assert spool.put(batch(), at_us=0) is None

@@ -224,6 +224,17 @@ class LedgerSuite:
         ledger.commit_partition(step(1, log="l2", epoch=1, spools=(progress(8),)))
         assert ledger.acknowledged() == [("dock", "s1", 8)]
 
+    def test_an_acknowledgement_never_goes_back(self, ledger: Ledger) -> None:
+        """Agents forgot what was acknowledged: a bridge that began below would tell it as lost."""
+        self.opened(ledger, 1)
+        ledger.commit_partition(step(0, spools=(progress(7),)))
+        assert ledger.open_log(1, "l2", 2, "more partitions", 6)
+        for partition in range(2):
+            assert ledger.take_epoch("l2", partition, "w")
+        ledger.commit_partition(step(0, log="l2", epoch=2, spools=(progress(5),)))
+        ledger.commit_partition(step(1, log="l2", epoch=1, spools=(progress(6),)))
+        assert ledger.acknowledged() == [("dock", "s1", 7)]
+
     # -- memory ----------------------------------------------------------------------------
 
     def test_memory_is_kept_from_the_last_snapshot_on(self, ledger: Ledger) -> None:

@@ -225,6 +225,29 @@ def test_an_output_in_chunks_is_committed_whole() -> None:
     assert memory == MemoryChange(snapshot=True, values={"a": b"1", "b": b"2"})
 
 
+def test_a_plan_that_is_full_never_ends_within_a_ticks_output() -> None:
+    """What is left of it would be taken for known: it bears the offset that was committed."""
+    admission = Admission([position()], plan_entries_max=1)
+    for chunk in range(3):
+        admission.receive(
+            Output(
+                log="log",
+                partition=0,
+                offset=0,
+                epoch=1,
+                chunk=chunk,
+                more=chunk < 2,
+                entries=(entry(f"{chunk}"),),
+                tick=said(),
+            ),
+            chunk,
+        )
+    plan = admission.ready()
+    assert plan is not None
+    assert [each.id for each in plan.steps[0].entries] == ["0", "1", "2"]
+    assert (plan.outputs, plan.steps[0].commit.events_offset) == (3, 3)
+
+
 def test_a_backlog_is_committed_in_steps_that_end_at_ticks() -> None:
     admission = Admission([position(0), position(1)], plan_entries_max=4)
     for partition in (0, 1):

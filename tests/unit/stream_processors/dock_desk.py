@@ -216,22 +216,23 @@ class Desk:
         self._take(self.stages.take_tick(times, at(self.now)))
 
     def wait(self, seconds: float) -> None:
+        """Ticks for so long."""
         until = self.now + seconds
         while self.now < until:
             self.tick()
 
-    def restart(self, *, whole: bool = False, whereabouts: bool = True) -> None:
+    def restart(self) -> None:
         """Another worker goes on from memory and whereabouts."""
         values = self.stages.memory_snapshot()
-        del whole
         self.stages = Understanding(self.reference)
-        self.stages.restore(values, whereabouts_of(self.entries) if whereabouts else [])
+        self.stages.restore(values, whereabouts_of(self.entries))
 
     def _take(self, outcome: tuple[list[Entry], list[Evidence]]) -> None:
         self.entries += outcome[0]
         self.evidence += outcome[1]
 
     def events(self, identity: str = TAG) -> list[LocationEvent]:
+        """An identity's location events, in the order of entry."""
         return [
             decode_json(LocationEvent, one.payload)
             for one in self.entries
@@ -243,15 +244,19 @@ class Desk:
         return [f"{one.direction or one.kind} {one.location}" for one in self.events(identity)]
 
     def opened(self) -> list[DiscrepancyOpened]:
+        """Discrepancies that began."""
         return self._payloads(EntryKind.DISCREPANCY_OPENED, DiscrepancyOpened)
 
     def closed(self) -> list[DiscrepancyClosed]:
+        """Discrepancies that ended."""
         return self._payloads(EntryKind.DISCREPANCY_CLOSED, DiscrepancyClosed)
 
     def sightings(self) -> list[Sighting]:
+        """All sightings told."""
         return [decode_json(Sighting, one.payload) for one in self.evidence]
 
     def reads_told(self) -> Counter[str]:
+        """The books: reads by identity, in evidence and in rejects."""
         counts: Counter[str] = Counter()
         for row in self.evidence:
             counts[row.identity] += row.reads

@@ -334,6 +334,21 @@ def test_a_spool_that_is_acknowledged_late_does_not() -> None:
     assert desk.bridge.restart is None
 
 
+def test_one_tick_that_was_late_is_not_held_against_the_next() -> None:
+    """Each tick that is watched has the whole wait for itself."""
+    desk = Desk()
+    desk.deliver(desk.send(message(1)).produce)
+    desk.deliver(desk.tick().produce)
+    desk.ask(acknowledged=0, next_offsets={0: 2})
+    desk.now_s = HEAL_AFTER_S / 2
+    desk.ask(acknowledged=1, next_offsets={0: 2})
+    desk.deliver(desk.send(message(2)).produce)
+    desk.deliver(desk.tick().produce)
+    desk.now_s = HEAL_AFTER_S + 1
+    desk.ask(acknowledged=1, next_offsets={0: 4})
+    assert desk.bridge.restart is None
+
+
 def test_a_partition_of_which_nothing_is_committed_ends_the_run() -> None:
     """Perhaps the log is not whole any more: the next run looks."""
     desk = Desk(partitions=2)

@@ -39,7 +39,11 @@ def test_reads_of_one_place_are_one_sighting_with_detail_by_antenna() -> None:
 def test_the_antennas_times_and_strengths_are_exact() -> None:
     desk = Desk()
     desk.give(
-        [read("door-1", 1, 10, -60), read("door-1", 1, 11, -50, count=3), read("door-1", 3, 12, -58)]
+        [
+            read("door-1", 1, 10, -60),
+            read("door-1", 1, 11, -50, count=3),
+            read("door-1", 3, 12, -58),
+        ]
     )
     desk.wait(20)
     (sighting,) = desk.sightings()

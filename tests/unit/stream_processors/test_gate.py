@@ -175,6 +175,17 @@ def test_an_undecided_passage_is_settled_by_the_next_sure_one() -> None:
     assert last.previous == "stage"
 
 
+def test_what_is_settled_leaves_nothing_undecided_behind() -> None:
+    desk = Desk(site_map=_without_eyes())
+    reads = [read("door-2", 1 + n % 2, 9.4 + n * 0.2, -48.0 - 2 * abs(n - 4)) for n in range(9)]
+    desk.give(reads)
+    desk.wait(700)
+    assert any(key.startswith("i/") for key in desk.stages.memory_snapshot())
+    desk.give(walk(720, out=True))
+    desk.wait(700)
+    assert not any(key.startswith("i/") for key in desk.stages.memory_snapshot())
+
+
 def test_an_undecided_passage_is_settled_after_a_restart_too() -> None:
     desk = Desk(site_map=_without_eyes())
     reads = [read("door-2", 1 + n % 2, 9.4 + n * 0.2, -48.0 - 2 * abs(n - 4)) for n in range(9)]

@@ -214,6 +214,38 @@ def test_a_restart_goes_on_as_if_nothing_had_been() -> None:
     assert again.changes[0].snapshot
 
 
+def test_run_and_time_behind_the_last_snapshot_are_found_again() -> None:
+    """Or a bridge that lost its lease would be heard, and time would go back."""
+    desk = Desk()
+    desk.take(part(1, "a", run=4))
+    desk.take(tick(1, 1, part=1, run=4, at_us=50))
+    desk.take(part(2, "b", run=5))
+    desk.take(tick(1, 2, part=2, run=5, at_us=60))
+    assert [each.snapshot for each in desk.changes] == [True, False]
+    again = Desk(rows=desk.rows())
+    again.take(part(3, "c", previous=2, run=4))
+    assert again.notes.taken == []
+    again.take(tick(2, run=5, at_us=70))
+    assert again.notes.ticks[-1][0] == {"dock": 20}
+
+
+def test_a_snapshot_counts_for_all_before_it() -> None:
+    """Whatever earlier changes said, and whether or not the ledger removed them yet."""
+    desk = Desk(snapshot_every_ticks=1)
+    desk.take(part(1, "a"))
+    desk.take(tick(1, 1, part=1))
+    desk.notes.let_go = True
+    desk.take(tick(2, 1, part=1))
+    desk.take(part(2, "b", previous=1))
+    desk.notes.let_go = False
+    desk.take(tick(3, 2, part=2))
+    snapshots = [place for place, each in enumerate(desk.changes) if each.snapshot]
+    first = desk.rows()[snapshots[0]]
+    last = desk.rows()[snapshots[-1]]
+    assert Desk(rows=[first]).notes.held == {"a": 1}
+    assert Desk(rows=[first, last]).notes.held == {"b": 1}
+
+
 def test_a_large_output_travels_in_chunks() -> None:
     desk = Desk(chunk_bytes_max=400)
     identities = [f"tag-{number}" for number in range(40)]

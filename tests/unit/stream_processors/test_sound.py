@@ -18,7 +18,7 @@ from contracts.reads import (
 from stream_processors.core.bridge import PAYLOAD_BYTES_MAX
 from stream_processors.core.keys import SpoolKey
 from stream_processors.core.regroup import Place, shares_of
-from stream_processors.core.sound import UNUSABLE_MAX, sound_batch
+from stream_processors.core.sound import AHEAD_US_MAX, UNUSABLE_MAX, sound_batch
 
 KEY: SpoolKey = ("dock", "a" * 32)
 GOOD = Read(
@@ -78,6 +78,18 @@ def test_a_wild_read_becomes_a_reject_and_its_neighbours_stay(changed: dict[str,
     assert reject.source == "dock"
     assert reject.reason.startswith("a read that cannot be used: ")
     assert (reject.raw, reject.raw_length) == (encode(wild)[:RAW_BYTES_MAX], len(encode(wild)))
+
+
+def test_a_read_that_was_received_long_after_its_batch_was_made_is_none() -> None:
+    """It would wait for its time to come; but a clock that is only just being set is no reason."""
+    made_us = 1_700_000_000_000_000
+    soon = msgspec.structs.replace(GOOD, received_us=made_us + AHEAD_US_MAX)
+    never = msgspec.structs.replace(GOOD, received_us=made_us + AHEAD_US_MAX + 1)
+    batch = taken(ReadBatch(gateway_us=made_us, reads=(soon, never)))
+    assert batch.reads == taken(ReadBatch(gateway_us=made_us, reads=(soon,))).reads
+    assert [reject.raw for reject in batch.rejects] == [encode(never)]
+    assert "after its batch was made" in batch.rejects[0].reason
+    assert taken(ReadBatch(gateway_us=1, reads=(never,))).rejects == ()
 
 
 def test_other_wild_items_become_rejects_as_well() -> None:

@@ -44,6 +44,7 @@ class Keeper:
         self.done = 0
 
     def step(self, *, snapshot: bool) -> None:
+        """What was received within 200 ms, and the tick behind it."""
         until = at(self.desk.now + 0.2)
         while self.done < len(SCENE) and SCENE[self.done].received_us < until:
             one = SCENE[self.done]
@@ -64,6 +65,7 @@ class Keeper:
             self.memory.update(values)
 
     def restart(self) -> None:
+        """Another worker takes over."""
         self.desk.stages = Understanding(self.desk.reference)
         shuffled = dict(sorted(self.memory.items(), reverse=True))
         self.desk.stages.restore(shuffled, whereabouts_of(self.desk.entries))
@@ -163,7 +165,7 @@ def test_a_resting_identity_costs_under_500_bytes() -> None:
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert len(stages._state.records) == count + 1
-    print(f"{grown / count:.0f} bytes for each resting identity")
+    print(f"{grown / count:.0f} bytes for each resting identity")  # noqa: T201 - the figure.
     assert grown / count < RESTING_BYTES_MAX
 
 
