@@ -89,6 +89,8 @@ class Passage(NamedTuple):
     confidence: float
     basis: str
     samples: Sequence[Sample]
+    side: int = 0
+    """Where it turned back to, if the order of reads tells: -1 outer, 1 inner."""
 
 
 class Judgement(NamedTuple):
@@ -153,7 +155,8 @@ def _passages(
         )
     if track.name.startswith("back") and any(position in TURNING for position in path):
         at_us = _crossing_us(samples, path, TURNING[1])
-        return (Passage(Direction.TURNED_BACK, at_us, share, basis, samples),)
+        side = track.start if basis == "antenna_order" else 0
+        return (Passage(Direction.TURNED_BACK, at_us, share, basis, samples, side),)
     return ()
 
 

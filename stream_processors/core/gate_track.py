@@ -341,9 +341,7 @@ def _begin(
     first: Observation, stages: tuple[int, ...], costs: Costs, *, waiting: bool
 ) -> list[float]:
     """Where the first slice may have been read."""
-    found = [
-        cost + first.emission[stage] for cost, stage in zip(costs.start, stages, strict=True)
-    ]
+    found = [cost + first.emission[stage] for cost, stage in zip(costs.start, stages, strict=True)]
     if len(stages) == STAYING:
         return found
     if waiting:

@@ -136,9 +136,7 @@ def _balance(samples: Sequence[Sample], length_us: int) -> float:
     Who goes through is read by both sides, more or less alike; who stays mostly by one. Both are
     beta-binomial, over slices of time; what has no side has no say.
     """
-    slices = {
-        (middle_us(one) // length_us, one[2].side) for one in samples if one[2].side
-    }
+    slices = {(middle_us(one) // length_us, one[2].side) for one in samples if one[2].side}
     outer = sum(side < 0 for _, side in slices)
     inner = len(slices) - outer
     return _beta_binomial(outer, inner, BOTH_SIDES) - _beta_binomial(outer, inner, ONE_SIDE)

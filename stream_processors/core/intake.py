@@ -165,9 +165,7 @@ def times_of_signals(state: State, signals: Sequence[GateSignal]) -> list[int]:
     return found
 
 
-def _stay(
-    state: State, stay: Stay, place: Place, read: Read, first_us: int, last_us: int
-) -> None:
+def _stay(state: State, stay: Stay, place: Place, read: Read, first_us: int, last_us: int) -> None:
     """A read at a zone or on a conveyor: merged, and perhaps it decides."""
     stay.take(place, first_us, last_us, read.rssi_cdbm, read.count)
     record = stay.record

@@ -301,9 +301,7 @@ def _common(window: Window, saved: Saved) -> None:
     window.tags = saved.tags
 
 
-def _place(
-    reference: Reference, location: Location, device: str, antenna: int, side: int
-) -> Place:
+def _place(reference: Reference, location: Location, device: str, antenna: int, side: int) -> Place:
     place = reference.place_of(device, antenna)
     if place is not None and place.location is location and place.side == side:
         return place

@@ -79,6 +79,8 @@ class Crossing(NamedTuple):
     basis: str
     late: bool
     peak_cdbm: int = 0
+    origin: str = ""
+    """The zone that it came from and, turning back, went back to; empty where that is not known."""
 
 
 def enter_passage(
@@ -95,9 +97,12 @@ def enter_passage(
         crossing.at_us,
         (told,),
     )
-    if moves and not late:
-        into = crossing.direction is Direction.IN
-        settle_undecided(state, record, crossing.outer if into else crossing.inner, clock, waited)
+    origin = crossing.origin
+    if moves:
+        origin = crossing.outer if crossing.direction is Direction.IN else crossing.inner
+    if origin and not late:
+        settle_undecided(state, record, origin, clock, waited)
+        record.zone = record.zone or origin
     trail = state.trail_of(record, clock)
     triggered = Triggered(None)
     if moves:
@@ -163,7 +168,6 @@ def _move(
     else:
         # The ledger's newest event then does not tell where it is: the trail must.
         trail.pinned = True
-        trail.undecided = None
         if crossing.direction is Direction.UNKNOWN:
             trail.undecided = Undecided(
                 gate=crossing.location,

@@ -17,7 +17,7 @@ from stream_processors.core.gate_track import MOVERS
 from stream_processors.core.gate_weight import Weighed, votes_of, weigh
 from stream_processors.core.passing import Crossing, Waited, enter_passage, tell_zone
 from stream_processors.core.state import PINNED_US, State
-from stream_processors.core.windows import SAMPLES_MAX, Due, Record, Stay, Trail, Visit
+from stream_processors.core.windows import Due, Record, Stay, Trail, Visit
 from stream_processors.core.zones import Verdict
 
 LINGERED_US = 300_000_000
@@ -123,7 +123,8 @@ def settle_beside(state: State, record: Record, zone: str) -> None:
 
 def _may_wait(visit: Visit) -> bool:
     """Whether silence, not length, has it judged, by gateways that still speak."""
-    return not visit.closed and len(visit.samples) < SAMPLES_MAX and not visit.clock.incomplete
+    silent = visit.last_us + visit.location.parameters.silence_us <= visit.clock.now_us
+    return silent and not visit.closed and not visit.clock.incomplete
 
 
 def _judge(state: State, visit: Visit) -> Judgement:
@@ -274,6 +275,7 @@ def _tell_passage(state: State, visit: Visit, passage: Passage, judgement: Judge
                     basis=passage.basis,
                     late=visit.late,
                     peak_cdbm=peak or 0,
+                    origin=("", location.inner, location.outer)[passage.side],
                 ),
                 told,
                 clock,
@@ -328,9 +330,7 @@ def depart(state: State, record: Record, clock: Clock[Due]) -> None:
     )
     entry = location_id(event.kind, event.identity, event.location, None, at_us, ())
     state.out.entries.append(
-        location_entry(
-            entry, event, received_us=None, window_us=location.parameters.departure_us
-        )
+        location_entry(entry, event, received_us=None, window_us=location.parameters.departure_us)
     )
     record.zone = None
     record.since_us = at_us

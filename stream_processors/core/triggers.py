@@ -41,9 +41,7 @@ class Triggered(NamedTuple):
     closed: tuple[DiscrepancyClosed, ...] = ()
 
 
-def on_passage(
-    reference: Reference, record: Record, trail: Trail, passed: Passed
-) -> Triggered:
+def on_passage(reference: Reference, record: Record, trail: Trail, passed: Passed) -> Triggered:
     """Compare a passage with the plan. Changes the trail, unless the passage is late."""
     identity = record.identity
     direction, at_us = passed.direction, passed.at_us

@@ -25,9 +25,7 @@ START_US = 1_700_000_000_000_000
 SITE = SiteMap(
     site="test",
     zones=(Zone(id="stage"), Zone(id="yard", outside=True)),
-    gates=(
-        Gate(id="belt", inner="stage", outer="yard", geometry=Geometry.LINE, direction="in"),
-    ),
+    gates=(Gate(id="belt", inner="stage", outer="yard", geometry=Geometry.LINE, direction="in"),),
     antennas=(AntennaPlace(device="tunnel", antenna=1, location="belt"),),
     gateways={"tunnel": "dock"},
 )

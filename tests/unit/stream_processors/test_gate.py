@@ -175,6 +175,20 @@ def test_an_undecided_passage_is_settled_by_the_next_sure_one() -> None:
     assert last.previous == "stage"
 
 
+def test_turning_back_tells_where_an_undecided_passage_led() -> None:
+    desk = Desk(site_map=_without_eyes())
+    reads = [read("door-2", 1 + n % 2, 9.4 + n * 0.2, -48.0 - 2 * abs(n - 4)) for n in range(9)]
+    desk.give(reads)
+    desk.wait(14)
+    signals = (-66, -58, -50, -46, -49, -57)
+    there = [read("door-1", 3 + n % 2, 40 + n * 0.25, dbm) for n, dbm in enumerate(signals)]
+    still = [read("door-1", 1, 41.6 + n * 0.25, -64.0) for n in range(5)]
+    back = [read("door-1", 3 + n % 2, 43 + n * 0.25, dbm) for n, dbm in enumerate(signals)]
+    desk.give([*there, *still, *back])
+    desk.wait(12)
+    assert desk.told() == ["unknown door-2", "in door-2", "turned_back door-1"]
+
+
 def test_what_is_settled_leaves_nothing_undecided_behind() -> None:
     desk = Desk(site_map=_without_eyes())
     reads = [read("door-2", 1 + n % 2, 9.4 + n * 0.2, -48.0 - 2 * abs(n - 4)) for n in range(9)]

@@ -197,4 +197,3 @@ def test_parameters_are_taken_over_while_running() -> None:
     assert desk.told() == ["arrived a"]
     desk.wait(20)
     assert desk.reads_told() == {TAG: 5}
-
