@@ -121,10 +121,14 @@ def tally_samples(samples: Sequence[Sample]) -> list[Tally]:
 
 
 def tell_cycle(read: Read, place: Place, first_us: int, last_us: int) -> Told:
-    """A class-level code: each trigger cycle is one sighting, its seen count the quantity."""
+    """A class-level code: each trigger cycle is one sighting, its seen count the quantity.
+
+    The device's own time tells cycles apart that a clock out of order brings to the same time.
+    """
     tally = Tally(place, first_us, last_us)
     tally.take(first_us, last_us, read.rssi_cdbm, read.count)
-    return tell(read.identity, place.location.id, [tally], with_tag((), read.evidence))
+    tags = with_tag((), read.evidence)
+    return tell(read.identity, place.location.id, [tally], tags, part=read.last_us)
 
 
 def with_tag(tags: tuple[bytes, ...], tag: bytes) -> tuple[bytes, ...]:

@@ -23,7 +23,7 @@ from tallygate.servers.kafka_embedded import EmbeddedKafka
 from tests.integration.ledger_stream import Listener, Stream
 from tests.support.programs import wait_until
 from tests.support.servers import Fresh
-from tests.unit.ledger_sink.ledger_builders import passage
+from tests.unit.ledger_sink.ledger_builders import passage, sighting_of
 
 
 @pytest.fixture
@@ -110,10 +110,31 @@ def test_an_entry_that_no_table_holds_becomes_a_reject(stream: Stream) -> None:
     stream.output(0, [passage(3, happened_us=2**63)])
     # More than an index takes, whatever PostgreSQL's compression makes of it.
     stream.output(0, [passage(4, identity=random.Random(4).randbytes(2_000).hex())])
+    stream.output(0, evidence=[sighting_of(5, location="\0"), sighting_of(6)])
     stream.pass_units(10, 2)
     stream.tick(7)
     stream.wait_acknowledged(7)
-    assert (stream.count(), stream.count("reject")) == (2, 4)
+    assert (stream.count(), stream.count("reject")) == (2, 5)
+    assert stream.value("select count(*) from ledger.evidence") == 3
+
+
+def test_where_things_are_follows_from_what_was_entered(stream: Stream) -> None:
+    """A worker that begins again knows it from there; what was refused moves nobody."""
+    stream.start_sink()
+    entered = passage(1, at_us=11_000_000)
+    forged = passage(1, at_us=99_000_000, id=entered.id)
+    stream.output(0, [entered, passage(2)])
+    stream.tick(7)
+    stream.wait_acknowledged(7)
+    stream.output(0, [entered, forged])
+    stream.tick(8)
+    stream.wait_acknowledged(8)
+    assert stream.count("reject") == 1
+    told = stream.value(
+        "select string_agg(identity || ' ' || at_us, ', ' order by identity)"
+        " from ledger.whereabouts"
+    )
+    assert told == f"{entered.identity} 11000000, {passage(2).identity} 11000000"
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from contracts.reads import ReadBatch
 from tests.support.programs import wait_until
 from tests.support.servers import Fresh
-from tests.support.stream import START_US, Stream, pass_through
+from tests.support.stream import START_US, Stream, pass_through, passage
 
 
 @pytest.fixture(name="stream")
@@ -59,6 +60,34 @@ def test_a_killed_workers_partitions_go_on_at_another(stream: Stream) -> None:
     assert stream.books() == dict.fromkeys(names, 4)
     taken = second.said()[-1]
     assert first.wait(5) == -signal.SIGKILL, taken
+
+
+def test_a_worker_that_begins_again_knows_where_things_are(stream: Stream) -> None:
+    """What rests where it was last told is no news after a restart."""
+    stream.bridge()
+    stream.sink()
+    first = stream.worker("first")
+    first.wait_for("partitions were taken")
+    gateway = stream.gateway()
+    gateway.wait_for_run()
+    names = identities("f", 8)
+    pass_through(gateway, names, START_US)
+    gateway.wait_acknowledged()
+    first.send(signal.SIGKILL)
+    stream.worker("second").wait_for("partitions were taken", 60)
+    at_us = START_US + 600_000_000
+    strangers = identities("0", 8)
+    reads = [read for each in (*names, *strangers) for read in passage(each, at_us, antenna=2)]
+    gateway.send(ReadBatch(gateway_us=at_us, reads=tuple(reads)))
+    for minute in range(1, 4):
+        gateway.send(ReadBatch(gateway_us=at_us + minute * 60_000_000))
+    gateway.wait_acknowledged()
+    arrived = stream.ask(
+        "select identity from ledger.entries where kind = 'location'"
+        """ and convert_from(payload, 'UTF8') like '%%"kind":"arrived"%%' order by identity"""
+    )
+    assert [identity for (identity,) in arrived] == strangers
+    assert stream.passages() == names
 
 
 def test_a_worker_that_was_stopped_and_continued_writes_nothing_that_counts(

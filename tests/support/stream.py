@@ -26,11 +26,14 @@ SITE = SiteMap(
     site="test",
     zones=(Zone(id="stage"), Zone(id="yard", outside=True)),
     gates=(Gate(id="belt", inner="stage", outer="yard", geometry=Geometry.LINE, direction="in"),),
-    antennas=(AntennaPlace(device="tunnel", antenna=1, location="belt"),),
+    antennas=(
+        AntennaPlace(device="tunnel", antenna=1, location="belt"),
+        AntennaPlace(device="tunnel", antenna=2, location="stage"),
+    ),
     gateways={"tunnel": "dock"},
 )
 """A conveyor: whatever is read there has passed, so these tests do not depend on how a portal's
-reads are weighed."""
+reads are weighed. A second antenna looks at where it leads to."""
 
 
 class Stream:
@@ -114,13 +117,13 @@ class Stream:
             print(f"--- {program.name}\n{program.tail()}")  # noqa: T201
 
 
-def passage(identity: str, at_us: int) -> tuple[Read, ...]:
-    """Reads of one passage."""
+def passage(identity: str, at_us: int, antenna: int = 1) -> tuple[Read, ...]:
+    """Reads of one passage; at antenna 2, of a thing that rests."""
     return tuple(
         Read(
             identity=identity,
             device="tunnel",
-            antenna=1,
+            antenna=antenna,
             first_us=at_us + offset_us,
             last_us=at_us + offset_us + 100_000,
             received_us=at_us + offset_us + 120_000,
