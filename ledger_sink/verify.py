@@ -131,6 +131,13 @@ class _Reader:
         payloads: dict[str, bytes] = {row[0]: row[1] for row in rows}
         findings = []
         for entry, event in events:
+            if (event.identity, event.location) != (entry.identity, entry.location):
+                text = (
+                    f"entry {entry.seq} ({entry.id}): it stands under {entry.identity} at"
+                    f" {entry.location}, and its payload speaks of {event.identity} at"
+                    f" {event.location}"
+                )
+                findings.append(Finding(Fault.MISMATCH, entry.seq, entry.id, text))
             missing = [id_ for id_ in event.sightings if id_ not in payloads]
             if missing:
                 text = f"entry {entry.seq} ({entry.id}): its sighting {missing[0]} is gone"

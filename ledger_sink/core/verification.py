@@ -33,6 +33,8 @@ class Fault(StrEnum):
     """Two entries stand in each other's place."""
     BROKEN_HASH = "broken_hash"
     """An entry's hash does not follow from its content and the entry before it."""
+    MISMATCH = "mismatch"
+    """An entry was made wrong: what it stands under is not what its payload speaks of."""
     EVIDENCE = "evidence"
     """Sightings behind an entry are not those that it was decided by."""
     REFERENCE = "reference"

@@ -108,9 +108,9 @@ def tell_stay(stay: Stay, *, incomplete: bool = False) -> Told:
     return told
 
 
-def tally_samples(samples: Sequence[Sample]) -> list[Tally]:
-    """A visit's reads, or a share of them, by antenna."""
-    tallies: dict[tuple[str, int], Tally] = {}
+def tally_samples(samples: Sequence[Sample], before: Sequence[Tally] = ()) -> list[Tally]:
+    """A visit's reads, or a share of them, by antenna; merged into those from before."""
+    tallies = {(one.place.device, one.place.antenna): one for one in before}
     for last_us, first_us, place, rssi_cdbm, count in samples:
         key = (place.device, place.antenna)
         tally = tallies.get(key)

@@ -18,6 +18,8 @@ chunks it is written whole again. Where a resting identity is is not here: the l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from stream_processors.core.agenda import GatewayTime, Times
@@ -56,6 +58,8 @@ class SavedStay(Saved, tag="stay", frozen=True):
 
 class SavedVisit(Saved, tag="visit", frozen=True):
     """A visit, or what was added to it since the chunk before."""
+
+    rested: tuple[SavedTally, ...]
 
     held_us: int
     resumed: bool
@@ -135,7 +139,7 @@ def save_window(
         window.key = window_key(window)
     chunks = window.saved
     if isinstance(window, Visit):
-        rewritten = whole or not chunks or chunks >= CHUNKS_MAX or window.told > len(window.samples)
+        rewritten = whole or not chunks or chunks >= CHUNKS_MAX or window.told < 0
         begin = 0 if rewritten else window.told
         value = _encoder.encode(_visit(window, begin))
         window.told = len(window.samples)
@@ -165,12 +169,7 @@ def load_stay(stay: Stay, raw: bytes, reference: Reference) -> None:
     saved = _windows.decode(raw)
     assert isinstance(saved, SavedStay)
     _common(stay, saved)
-    for one in saved.tallies:
-        place = _place(reference, stay.location, one[0], one[1], one[2])
-        tally = Tally(place, one[3], one[4])
-        tally.reads, tally.count, tally.strongest_cdbm, tally.strongest_us = one[5:9]
-        tally.weighted_us = one[9]
-        stay.tallies.append(tally)
+    stay.tallies = _load_tallies(stay, saved.tallies, reference)
     stay.told = saved.told
     stay.part = saved.part
     stay.slot = saved.slot
@@ -189,6 +188,7 @@ def load_visit(visit: Visit, raw: bytes, reference: Reference) -> None:
     saved = _windows.decode(raw)
     assert isinstance(saved, SavedVisit)
     _common(visit, saved)
+    visit.rested = _load_tallies(visit, saved.rested, reference)
     visit.held_us = saved.held_us
     visit.resumed = saved.resumed
     visit.after = saved.after
@@ -308,8 +308,21 @@ def _place(reference: Reference, location: Location, device: str, antenna: int, 
     return Place(device, antenna, location, side)
 
 
-def _stay(stay: Stay) -> SavedStay:
-    tallies: list[SavedTally] = [
+def _load_tallies(
+    window: Window, saved: Sequence[SavedTally], reference: Reference
+) -> list[Tally]:
+    found = []
+    for one in saved:
+        place = _place(reference, window.location, one[0], one[1], one[2])
+        tally = Tally(place, one[3], one[4])
+        tally.reads, tally.count, tally.strongest_cdbm, tally.strongest_us = one[5:9]
+        tally.weighted_us = one[9]
+        found.append(tally)
+    return found
+
+
+def _tallies(tallies: Sequence[Tally]) -> tuple[SavedTally, ...]:
+    return tuple([
         (
             tally.place.device,
             tally.place.antenna,
@@ -322,8 +335,11 @@ def _stay(stay: Stay) -> SavedStay:
             tally.strongest_us,
             tally.weighted_us,
         )
-        for tally in stay.tallies
-    ]
+        for tally in tallies
+    ])
+
+
+def _stay(stay: Stay) -> SavedStay:
     return SavedStay(
         gateways=stay.clock.gateways,
         first_us=stay.first_us,
@@ -331,7 +347,7 @@ def _stay(stay: Stay) -> SavedStay:
         received_us=stay.received_us,
         closed=stay.closed,
         tags=stay.tags,
-        tallies=tuple(tallies),
+        tallies=_tallies(stay.tallies),
         told=stay.told,
         slot=stay.slot,
         heard=(
@@ -358,6 +374,7 @@ def _visit(visit: Visit, begin: int) -> SavedVisit:
         received_us=visit.received_us,
         closed=visit.closed,
         tags=visit.tags,
+        rested=_tallies(visit.rested),
         held_us=visit.held_us,
         resumed=visit.resumed,
         after=visit.after,

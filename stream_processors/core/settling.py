@@ -201,6 +201,7 @@ def _settle(state: State, visit: Visit, judgement: Judgement) -> None:
         settled = all(one.at_us < visit.last_us - TAIL_US for one in passages)
         passages = passages if judgement.sure and settled else ()
     if passages:
+        _tell_rested(state, visit)
         for passage in passages:
             _tell_passage(state, visit, passage, judgement)
         assert sum(len(passage.samples) for passage in passages) == len(visit.samples)
@@ -210,26 +211,38 @@ def _settle(state: State, visit: Visit, judgement: Judgement) -> None:
     ended = [one for one in visit.samples if not lasts or one[0] < visit.last_us - TAIL_US]
     if not ended:
         kept, ended = [], kept
-    told = tell(
-        visit.record.identity,
-        visit.location.id,
-        tally_samples(ended),
-        visit.tags,
-        incomplete=clock.incomplete,
-    )
-    state.out.evidence.append(told.evidence(None))
+    visit.rested = tally_samples(ended, visit.rested)
     if judgement.rests and not visit.late:
-        _note_lingering(state, visit, told.last_us)
+        _note_lingering(state, visit, max(one[0] for one in ended))
     if not kept:
+        _tell_rested(state, visit)
         _end_visit(state, visit)
         return
+    since_us = min(tally.first_us for tally in visit.rested)
+    if visit.last_us - since_us >= visit.location.parameters.sighting_us_max:
+        _tell_rested(state, visit)
     visit.samples = kept
     visit.first_us = min(one[1] for one in kept)
     visit.resumed = True
-    visit.told = len(kept) + 1  # What the memory holds of it is void.
+    visit.told = -1
     visit.voted, visit.votes = 0, ()
     state.touch(visit)
     clock.windows.put(visit, visit.due_us())
+
+
+def _tell_rested(state: State, visit: Visit) -> None:
+    """Tell what a visit rested before its last seconds, as evidence that decided nothing."""
+    if not visit.rested:
+        return
+    told = tell(
+        visit.record.identity,
+        visit.location.id,
+        visit.rested,
+        visit.tags,
+        incomplete=visit.clock.incomplete,
+    )
+    state.out.evidence.append(told.evidence(None))
+    visit.rested = []
 
 
 def _end_visit(state: State, visit: Visit) -> None:

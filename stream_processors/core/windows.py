@@ -14,6 +14,8 @@ from stream_processors.core.reference import Location, Place
 
 SAMPLES_MAX = 400
 """A visit with more reads than this is judged at once: whatever it is, it will not get clearer."""
+VISIT_US = 16_000_000
+"""So is a visit that lasts longer than this: what came before its last seconds was rest."""
 WINDOWS_MAX = 8
 """Open windows of one identity; more (a clone of a tag, a mad clock) close the oldest."""
 
@@ -204,6 +206,7 @@ class Visit(Window):
         "after",
         "held_us",
         "level_cdbm",
+        "rested",
         "resumed",
         "samples",
         "told",
@@ -220,7 +223,9 @@ class Visit(Window):
         super().__init__(record, location, clock, first_us, last_us)
         self.samples: list[Sample] = []
         self.told = 0
-        """How many of them the undecided memory holds."""
+        """How many of them the undecided memory holds; -1 if what it holds is void."""
+        self.rested: list[Tally] = []
+        """Reads of before these, during which it rested here: evidence to be told with the rest."""
         self.held_us = 0
         """Waits until then for companions or the next sure read; 0 while it is not judged yet."""
         self.resumed = False
@@ -249,7 +254,10 @@ class Visit(Window):
         silent_us = self.last_us + parameters.silence_us
         if self.voted != len(self.samples):
             silent_us -= parameters.silence_us // 2
-        return min(silent_us, self.first_us + parameters.sighting_us_max)
+        length_us = min(VISIT_US, parameters.sighting_us_max)
+        if self.last_us - self.first_us >= length_us:
+            return min(silent_us, self.first_us + length_us)
+        return silent_us
 
 
 class Undecided(NamedTuple):

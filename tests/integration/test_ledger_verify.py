@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import psycopg
 import pytest
 from psycopg import sql
@@ -204,6 +205,17 @@ def test_changed_and_removed_sightings_are_found(world: World, superuser: Superu
         (Fault.EVIDENCE, passage(3).id),
         (Fault.EVIDENCE, passage(7).id),
     ]
+
+
+def test_an_entry_that_was_made_wrong_before_it_was_entered_is_named(world: World) -> None:
+    sighting = sighting_of(40)
+    wrong = msgspec.structs.replace(passage(40, evidence=sighting), identity="raw:other")
+    world.ledger.add_evidence([sighting], 20)
+    world.ledger.append([wrong], 20)
+    world.publish()
+    (finding,) = world.verify().findings
+    assert (finding.fault, finding.id) == (Fault.MISMATCH, wrong.id)
+    assert "raw:other" in finding.text
 
 
 def test_changed_master_data_is_found(world: World, superuser: Superuser) -> None:
