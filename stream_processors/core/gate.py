@@ -44,6 +44,8 @@ COMPANY_SHARE_ORDERED = 0.7
 RESTING_MORE_ORDERED = 2.0
 """... but where antennas see the way in order, the visit was cut where the waiting one moved, and
 who is silent after it has gone with its company rather than stayed."""
+WELL_READ = 8
+"""Who is read this often and would only pass because others do must be surer: it was heard."""
 ALONE = 0.5
 """With less company than half a visit's, who rests beside a gate does so while nobody passes."""
 EYES = log(200.0) / 2
@@ -119,7 +121,8 @@ def judge(weighed: Weighed, context: Context) -> Judgement:
     best = TRACKS[shares.index(share)]
     basis = _basis(best, weighed, context, company)
     passages: tuple[Passage, ...]
-    if best.crossings and share < ENOUGH:
+    well_read = len(weighed.samples) >= WELL_READ and basis == "companions"
+    if best.crossings and share < (SURE if well_read else ENOUGH):
         passing = sum(one for one, track in zip(shares, TRACKS, strict=True) if track.crossings)
         unknown = Passage(
             Direction.UNKNOWN, weighed.at_us, round(passing, 3), basis, weighed.samples

@@ -308,9 +308,7 @@ def _place(reference: Reference, location: Location, device: str, antenna: int, 
     return Place(device, antenna, location, side)
 
 
-def _load_tallies(
-    window: Window, saved: Sequence[SavedTally], reference: Reference
-) -> list[Tally]:
+def _load_tallies(window: Window, saved: Sequence[SavedTally], reference: Reference) -> list[Tally]:
     found = []
     for one in saved:
         place = _place(reference, window.location, one[0], one[1], one[2])
@@ -322,21 +320,23 @@ def _load_tallies(
 
 
 def _tallies(tallies: Sequence[Tally]) -> tuple[SavedTally, ...]:
-    return tuple([
-        (
-            tally.place.device,
-            tally.place.antenna,
-            tally.place.side,
-            tally.first_us,
-            tally.last_us,
-            tally.reads,
-            tally.count,
-            tally.strongest_cdbm,
-            tally.strongest_us,
-            tally.weighted_us,
-        )
-        for tally in tallies
-    ])
+    return tuple(
+        [
+            (
+                tally.place.device,
+                tally.place.antenna,
+                tally.place.side,
+                tally.first_us,
+                tally.last_us,
+                tally.reads,
+                tally.count,
+                tally.strongest_cdbm,
+                tally.strongest_us,
+                tally.weighted_us,
+            )
+            for tally in tallies
+        ]
+    )
 
 
 def _stay(stay: Stay) -> SavedStay:

@@ -328,6 +328,7 @@ async def test_empty_batches_are_unwanted_while_the_ledger_is_away() -> None:
         assert outbox.wants_empty()
         await outbox.put(ReadBatch(gateway_us=1), at_us=0)
     assert not outbox.wants_empty()
+    await outbox.due(1)
     await outbox.acknowledged(Acknowledgement(spool="a" * 32, sequence=1))
     assert outbox.wants_empty()
     await outbox.close()
