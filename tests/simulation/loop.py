@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import ClassVar
@@ -76,7 +77,7 @@ class World:
         return done()
 
 
-class Program:
+class Program(ABC):
     """A process: it can be killed, stopped and started at any of its yields."""
 
     role: ClassVar[str] = "program"
@@ -93,9 +94,9 @@ class Program:
         self._steps: Iterator[float] = iter(())
         self._running = False
 
+    @abstractmethod
     def main(self) -> Iterator[float]:
         """The program."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Begin, knowing nothing."""
