@@ -87,7 +87,8 @@ class DeviceChange(Record, frozen=True, kw_only=True):
     device: str
     """The device's id."""
     state: str
-    """`reading`, `retrying`, `refused`, `silent`, `stopped`, `antenna_lost`, `antenna_back`."""
+    """`reading`, `retrying`, `refused`, `silent`, `stopped`, `antenna_lost`, `antenna_back`,
+    `clock_off`."""
     detail: str
     """What the device or the network said, in words."""
     at_us: int
