@@ -51,7 +51,8 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev ## Compare with peers: ratios, in one run, on the same input.
+bench: $(VENV)/.dev ## Compare with peers: ratios, in one run, on the same input. Takes most of an hour.
+	$(BIN)/python -m benchmarks.llrp
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.memory
