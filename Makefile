@@ -54,7 +54,6 @@ types: $(VENV)/.dev
 bench: $(VENV)/.dev ## Compare with peers: ratios, in one run, on the same input. Takes most of an hour.
 	$(BIN)/python -m benchmarks.llrp
 	$(BIN)/python -m benchmarks.pipeline
-	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.memory
 
 lock: $(VENV)/.run ## Renew the two lock files after a change of pyproject.toml.
