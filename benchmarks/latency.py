@@ -39,6 +39,8 @@ BATCH_US = 50_000
 """An agent sends what it has after so long."""
 START_SECONDS = 15.0
 """For programs to start and to share the partitions."""
+RELAY_END_SECONDS = 60.0
+"""The relay prints its figures and ends well within this."""
 WARM_SECONDS = 5.0
 """The first seconds under load do not count."""
 PERCENTILES = (0.5, 0.99)
@@ -107,7 +109,11 @@ def measure_relay(addresses: Addresses, options: argparse.Namespace) -> dict[flo
     publish(workload_from_now(options), addresses.mqtt_url, "a" * 32)
     time.sleep(2.0)
     process.terminate()
-    latencies = json.loads(process.communicate()[0])
+    try:
+        latencies = json.loads(process.communicate(timeout=RELAY_END_SECONDS)[0])
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     counts: dict[int, int] = {}
     for latency_us in latencies:
         counts[latency_us] = counts.get(latency_us, 0) + 1

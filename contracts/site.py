@@ -11,7 +11,7 @@ import math
 import tomllib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from contracts.places import (
     AntennaPlace,
@@ -23,39 +23,16 @@ from contracts.places import (
     Zone,
     ZoneParameters,
 )
+from contracts.site_base import Decibels, Name, Seconds, Table
+from contracts.site_devices import DeviceTable
 from contracts.site_mistakes import Mistake, cross_references, line_numbers, mistakes_of
-from contracts.topics import is_name
 
 MICROSECONDS = 1_000_000
 CENTIBELS = 100
 """Steps of 1/100 dBm in one dBm."""
 
-ANTENNA_MAX = 64
-"""More than any reader or antenna hub on the market carries."""
-PORT_MAX = 32
-"""Inputs and outputs of a reader: more than any carries."""
 SITE_BYTES_MAX = 4_000_000
 """A site file beyond this is no site file."""
-
-
-def _name(value: object) -> object:
-    if isinstance(value, str) and not is_name(value):
-        raise ValueError(
-            "must be 1 to 64 letters, digits, - or _, and start with a letter or digit"
-        )
-    return value
-
-
-Name = Annotated[str, BeforeValidator(_name)]
-Seconds = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
-"""At most a year."""
-Decibels = Annotated[float, Field(ge=-200, le=200, allow_inf_nan=False)]
-
-
-class Table(BaseModel):
-    """A table of the file: unknown fields are mistakes, and a text is no number."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class ParametersTable(Table):
@@ -107,83 +84,6 @@ class GatewayTable(Table):
     """How much may wait for the ledger, in millions of bytes."""
     keep_acknowledged: bool = False
     """True: batches stay on disk after the ledger has them, for proof and replay; unbounded."""
-
-
-class LlrpTable(Table):
-    """How an LLRP reader shall read."""
-
-    session: Annotated[int, Field(ge=0, le=3)] = 1
-    """The Gen2 session: 1 repeats a tag after 0.5 to 5 s, 2 and 3 keep it quiet for longer."""
-    power_dbm: Annotated[float, Field(ge=0, le=36)] | None = None
-    """Transmit power; left out: the most that the reader offers."""
-    tag_population: Annotated[int, Field(ge=1, le=65_535)] = 32
-    """How many tags are in the field at once, about."""
-    tag_transit_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    """How long a tag stays in the field, about; 0: unknown."""
-    rf_mode: Annotated[int, Field(ge=0, le=65_535)] | None = None
-    """Mode of the reader's own table; left out: the reader's choice."""
-    report_every_s: Annotated[float, Field(ge=0, le=60)] = 0.1
-    """A report this often while tags are seen; 0: by number of tags, as LLRP 1.0.1 does."""
-    report_tags: Annotated[int, Field(ge=1, le=65_535)] = 1
-    """After so many tags a reader reports that cannot report by time."""
-    keepalive_s: Annotated[float, Field(ge=0.5, le=600)] = 5.0
-    """The reader shows life this often."""
-    keepalives_missed_max: Annotated[int, Field(ge=1, le=20)] = 3
-    """After so many missing ones the connection is made anew."""
-    timeout_s: Annotated[float, Field(ge=0.5, le=120)] = 10.0
-    """How long the reader may take to connect or to answer a request."""
-    retry_s_max: Annotated[float, Field(ge=0.1, le=3600)] = 30.0
-    """The longest pause between two attempts to connect."""
-    hold_reports: bool = True
-    """True: the reader keeps reports while nobody is connected, where it can."""
-
-
-class ScannerTable(Table):
-    """How an ASCII scanner over TCP shall be understood."""
-
-    no_read: str = "NOREAD"
-    """What the scanner sends when a trigger found no code; upper and lower case alike."""
-    heartbeat: str = ""
-    """A line that only shows life, if the scanner sends one."""
-    silent_s_max: Annotated[float, Field(ge=0, le=86_400)] = 0.0
-    """The connection is made anew after this much silence; 0: never, TCP keepalive must do."""
-    timeout_s: Annotated[float, Field(ge=0.5, le=120)] = 10.0
-    """How long a connection attempt may take."""
-    retry_s_max: Annotated[float, Field(ge=0.1, le=3600)] = 30.0
-    """The longest pause between two attempts to connect."""
-
-
-class AntennaTable(Table):
-    """Where one antenna looks."""
-
-    number: Annotated[int, Field(ge=1, le=ANTENNA_MAX)]
-    location: str
-    side: Literal["inner", "outer", "both"] = "both"
-
-
-class InputTable(Table):
-    """A photo-eye or contact at a gate."""
-
-    port: Annotated[int, Field(ge=1, le=PORT_MAX)]
-    gate: str
-    side: Literal["inner", "outer", "both"]
-
-
-class DeviceTable(Table):
-    """A reader or scanner."""
-
-    id: Name
-    gateway: str
-    kind: Literal["llrp", "scanner"]
-    host: Annotated[str, Field(min_length=1, max_length=253)]
-    port: Annotated[int, Field(ge=1, le=65_535)]
-    location: str | None = None
-    """A scanner's place: a zone or a gate."""
-    side: Literal["inner", "outer", "both"] = "both"
-    llrp: LlrpTable = LlrpTable()
-    scanner: ScannerTable = ScannerTable()
-    antennas: list[AntennaTable] = []
-    inputs: list[InputTable] = []
 
 
 class SiteFile(Table):

@@ -14,6 +14,7 @@ from typing import get_args
 from pydantic import BaseModel, ValidationError
 
 from contracts.base import Record
+from contracts.device_kinds import KINDS, SCANNER_NEEDED, WITH_OUTPUTS
 
 VALUE_CHARACTERS_MAX = 60
 """Of a wrong value, so much is shown."""
@@ -223,9 +224,9 @@ def _check_light(site: _Written, path: str, light: str) -> None:
     readers = [
         f"{table.get('gateway')}/{table.get('id')}"
         for _, table in site.tables("devices")
-        if table.get("kind") == "llrp"
+        if table.get("kind") in WITH_OUTPUTS
     ]
-    site.refers(path, f"{parts[0]}/{parts[1]}", readers, "LLRP reader with outputs")
+    site.refers(path, f"{parts[0]}/{parts[1]}", readers, "reader with outputs")
 
 
 def _check_device(
@@ -246,22 +247,26 @@ def _check_device(
     _check_kind(site, path, device)
 
 
-_OWN_FIELDS = {"llrp": ("antennas", "inputs", "llrp"), "scanner": ("location", "scanner")}
-"""The fields that only one kind of device has."""
-_NEEDED = {
-    "llrp": ("antennas", "are missing: [[devices.antennas]]"),
-    "scanner": ("location", "is missing: a scanner stands in a zone or gate"),
-}
-
-
 def _check_kind(site: _Written, path: str, device: dict[str, object]) -> None:
     kind = device.get("kind")
-    if not isinstance(kind, str) or kind not in _NEEDED:
+    if not isinstance(kind, str) or kind not in KINDS:
         return
-    needed, problem = _NEEDED[kind]
-    if not device.get(needed):
-        site.complain(f"{path}.{needed}", problem)
-    for other, fields in _OWN_FIELDS.items():
-        for name in fields:
-            if other != kind and name in device:
-                site.complain(f"{path}.{name}", f"only a device of kind {other!r} has it")
+    needed = dict(KINDS[kind].needed)
+    if kind == "scanner":
+        connection = _at(device, "scanner.connection") or "client"
+        needed |= SCANNER_NEEDED.get(str(connection), {})
+    for name, problem in needed.items():
+        if not _at(device, name):
+            site.complain(f"{path}.{name}", problem)
+    others = {name for one in KINDS.values() for name in one.fields} - KINDS[kind].fields
+    for name in sorted(others & device.keys()):
+        having = ", ".join(repr(one) for one, fields in KINDS.items() if name in fields.fields)
+        site.complain(f"{path}.{name}", f"only a device of kind {having} has it")
+
+
+def _at(device: Mapping[str, object], name: str) -> object:
+    """A field of a device, with a dot into a table."""
+    found: object = device
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found

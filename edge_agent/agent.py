@@ -18,18 +18,14 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import Coroutine
 
 from contracts.commands import AgentHealth
 from contracts.named_points import reached, watching
 from contracts.reads import ReadBatch
-from contracts.site import DeviceTable
 from edge_agent import journal
 from edge_agent.core.batcher import Heard
 from edge_agent.core.device_watch import DeviceWatch
-from edge_agent.devices.ascii_scanner import AsciiScanner
-from edge_agent.devices.llrp_intake import LlrpIntake, reader_settings
-from edge_agent.devices.llrp_reader import LlrpReader, Reconnecting
+from edge_agent.devices.kinds import Surroundings, device_task
 from edge_agent.devices.stack_light import StackLights
 from edge_agent.intake import Intake, steady_us
 from edge_agent.mqtt import MqttLink
@@ -93,7 +89,19 @@ class Agent:
             version=version,
             dice=dice,
         )
-        self._devices = [self._device(device, dice) for device in settings.devices]
+        self._devices = [
+            device_task(
+                Surroundings(
+                    device=device,
+                    settings=settings,
+                    intake=intake,
+                    watch=self._watches[device.id],
+                    lights=self._lights,
+                    dice=dice,
+                )
+            )
+            for device in settings.devices
+        ]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run all parts until asked to stop; then stop them from the devices on, losing nothing."""
@@ -128,33 +136,6 @@ class Agent:
             if sequence is not None and refused:
                 journal.write("the spool takes reads again", refused_batches=refused)
             refused = refused + 1 if sequence is None else 0
-
-    def _device(self, device: DeviceTable, dice: random.Random) -> Coroutine[None, None, None]:
-        """The task that serves one device."""
-        watch = self._watches[device.id]
-        source = f"{self._settings.gateway}/{device.id}"
-        if device.kind == "scanner":
-            return AsciiScanner(
-                source=source,
-                host=device.host,
-                port=device.port,
-                settings=device.scanner,
-                intake=self._intake,
-                watch=watch,
-                dice=dice,
-            ).run()
-        reader = LlrpReader(
-            host=device.host,
-            port=device.port,
-            settings=reader_settings(device),
-            sink=LlrpIntake(source=source, intake=self._intake, watch=watch, lights=self._lights),
-            dice=dice,
-            reconnecting=Reconnecting(
-                connect_timeout_s=device.llrp.timeout_s, wait_s_max=device.llrp.retry_s_max
-            ),
-        )
-        self._lights.add(device.id, reader)
-        return reader.run()
 
     def _complain(self, device: str, detail: str) -> None:
         watch = self._watches.get(device, self._strangers)

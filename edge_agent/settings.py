@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from contracts.clock import ClockSetting, clock_from_text
-from contracts.site import DeviceTable, GatewayTable, SiteFile, read_site
+from contracts.site import GatewayTable, SiteFile, read_site
+from contracts.site_devices import DeviceTable
 
 MQTT_PORT = 1883
 MQTTS_PORT = 8883

@@ -15,13 +15,11 @@ from contextlib import suppress
 
 from contracts.codec import reject
 from contracts.reads import Read, Reject
-from contracts.site import ScannerTable
+from contracts.site_scanner import ScannerTable
 from edge_agent.back_off import BackOff
-from edge_agent.core.batcher import Heard
-from edge_agent.core.device_watch import DeviceWatch
 from edge_agent.core.identity import identity_of_code
 from edge_agent.core.scanner import Alive, Code, NoRead, ScannerFrames, Unusable
-from edge_agent.intake import Intake
+from edge_agent.devices.device_intake import DeviceIntake
 
 READ_BYTES = 4096
 """So little at once bounds what one piece of input can lead to."""
@@ -37,34 +35,29 @@ class AsciiScanner:
     def __init__(
         self,
         *,
-        source: str,
         host: str,
         port: int,
         settings: ScannerTable,
-        intake: Intake,
-        watch: DeviceWatch,
+        intake: DeviceIntake,
         dice: random.Random,
     ) -> None:
-        """`source` names the device in rejects: `{gateway}/{device}`."""
-        self._source = source
         self._address = (host, port)
         self._settings = settings
         self._intake = intake
-        self._watch = watch
-        self._newest_us = 0
+        self._watch = intake.watch
         self._back_off = BackOff(settings.retry_s_max, dice)
 
     async def run(self) -> None:
         """Read for ever."""
         while True:
-            await self._enter("connecting", "")
+            await self._intake.enter("connecting", "")
             started_s = time.monotonic()
             reads_before = self._watch.reads
             state, reason = await self._connect()
             if self._watch.reads > reads_before or time.monotonic() - started_s > STEADY_S:
                 self._back_off.succeeded()
             wait_s = self._back_off.wait_s()
-            await self._enter(state, f"{reason}; trying again in {wait_s:.1f} s")
+            await self._intake.enter(state, f"{reason}; trying again in {wait_s:.1f} s")
             await asyncio.sleep(wait_s)
 
     async def _connect(self) -> tuple[str, str]:
@@ -79,7 +72,7 @@ class AsciiScanner:
             return "retrying", f"no connection: {error.strerror or error}"
         try:
             _keep_alive(writer)
-            await self._enter("reading", "{}:{}".format(*self._address))
+            await self._intake.enter("reading", "{}:{}".format(*self._address))
             return await self._read(reader)
         finally:
             writer.transport.abort()
@@ -114,35 +107,24 @@ class AsciiScanner:
         while (event := frames.next_event()) is not None:
             match event:
                 case Code(content):
-                    reads.append(self._read_of(content, self._next_us(received_us)))
+                    reads.append(self._read_of(content, self._intake.next_us(received_us)))
                 case NoRead(content):
                     self._watch.no_reads += 1
-                    at_us = self._next_us(received_us)
-                    rejects.append(reject(self._source, "no read", content, at_us))
+                    at_us = self._intake.next_us(received_us)
+                    rejects.append(reject(self._intake.source, "no read", content, at_us))
                 case Unusable(reason, content, length):
                     rejects.append(
                         Reject(
-                            source=self._source,
+                            source=self._intake.source,
                             reason=reason,
                             raw=content,
                             raw_length=length,
-                            at_us=self._next_us(received_us),
+                            at_us=self._intake.next_us(received_us),
                         )
                     )
                 case Alive():
                     continue
-        if reads or rejects:
-            heard = Heard(reads=tuple(reads), rejects=tuple(rejects))
-            self._watch.heard(reads=len(reads), rejects=len(rejects), received_us=received_us)
-            await self._intake.put(heard, received_us=received_us)
-
-    def _next_us(self, received_us: int) -> int:
-        """The read's time, later than the one before.
-
-        A scanner tells no time, and two codes of one chunk that are equal are still two reads.
-        """
-        self._newest_us = max(received_us, self._newest_us + 1)
-        return self._newest_us
+        await self._intake.take(received_us=received_us, reads=tuple(reads), rejects=tuple(rejects))
 
     def _read_of(self, content: bytes, received_us: int) -> Read:
         return Read(
@@ -155,11 +137,6 @@ class AsciiScanner:
             count=1,
             evidence=content,
         )
-
-    async def _enter(self, state: str, detail: str) -> None:
-        now_us = self._intake.now_us()
-        if changes := self._watch.entered(state, detail, at_us=now_us):
-            await self._intake.put(Heard(changes=changes), received_us=now_us)
 
 
 def _keep_alive(writer: asyncio.StreamWriter) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contracts.codec import reject
 from contracts.reads import GateSignal, Read, Reject
-from contracts.site import DeviceTable
+from contracts.site_devices import DeviceTable
 from edge_agent.core.batcher import Heard
 from edge_agent.core.device_time import DeviceTime
 from edge_agent.core.device_watch import DeviceWatch

@@ -128,7 +128,7 @@ BAD_LINES = [
     ('geometry = "line"\ndirection = "in"', 'geometry = "line"', "gates[1].direction", "missing"),
     ('geometry = "line"', 'geometry = "rows"', "gates[1].direction", "only a gate"),
     ('gateway = "dock"', 'gateway = "dokc"', "devices[0].gateway", "'dock'"),
-    ('kind = "llrp"', 'kind = "lrp"', "devices[0].kind", "'llrp' or 'scanner'"),
+    ('kind = "llrp"', 'kind = "lrp"', "devices[0].kind", "'llrp', 'scanner'"),
     ("port = 5084", "port = 99999", "devices[0].port", "65535"),
     ("port = 5084", 'port = "5084"', "devices[0].port", "'5084'"),
     ("port = 5090", "port = 5084", "devices[1].port", "devices[0]"),

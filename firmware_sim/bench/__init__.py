@@ -1,0 +1,1 @@
+"""The engineer's bench: every kind of device alone, for any client."""
