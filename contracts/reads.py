@@ -87,8 +87,8 @@ class DeviceChange(Record, frozen=True, kw_only=True):
     device: str
     """The device's id."""
     state: str
-    """`reading`, `retrying`, `refused`, `silent`, `stopped`, `antenna_lost`, `antenna_back`,
-    `clock_off`."""
+    """`reading`, `retrying`, `refused`, `silent`, `paused` (the spool is nearly full), `stopped`,
+    `antenna_lost`, `antenna_back`, `clock_off`."""
     detail: str
     """What the device or the network said, in words."""
     at_us: int

@@ -55,6 +55,8 @@ class DeviceTable(Table):
     location: str | None = None
     """The device's own place, a zone or a gate, where it has no antennas."""
     side: Literal["inner", "outer", "both"] = "both"
+    reads_per_s_max: Annotated[float, Field(ge=0, le=1_000_000)] = 5_000.0
+    """A device that brings more is slowed down and told of; 0: no limit."""
     llrp: LlrpTable = LlrpTable()
     scanner: ScannerTable = ScannerTable()
     mqtt: MqttTable = MqttTable()

@@ -25,8 +25,9 @@ from contracts.reads import ReadBatch
 from edge_agent import journal
 from edge_agent.core.batcher import Heard
 from edge_agent.core.device_watch import DeviceWatch
-from edge_agent.devices.kinds import Surroundings, device_task
+from edge_agent.devices.kinds import CAN_WAIT, Surroundings, device_task
 from edge_agent.devices.stack_light import StackLights
+from edge_agent.door import Door
 from edge_agent.intake import Intake, steady_us
 from edge_agent.mqtt import MqttLink
 from edge_agent.outbox import Outbox, new_spool_id
@@ -53,7 +54,9 @@ async def run_agent(settings: AgentSettings, *, version: str) -> None:
         bytes_max=settings.spool_bytes_max,
         keep_acknowledged=settings.keep_acknowledged,
     )
-    intake = Intake(settings.clock, floor_us=spool.gateway_us, losses=losses)
+    intake = Intake(
+        settings.clock, floor_us=spool.gateway_us, losses=losses, is_held=spool.is_nearly_full
+    )
     agent = Agent(settings, spool=spool, intake=intake, version=version)
     journal.write(
         "agent started",
@@ -94,7 +97,12 @@ class Agent:
                 Surroundings(
                     device=device,
                     settings=settings,
-                    intake=intake,
+                    intake=Door(
+                        intake,
+                        watch=self._watches[device.id],
+                        can_wait=device.kind in CAN_WAIT,
+                        per_s_max=device.reads_per_s_max,
+                    ),
                     watch=self._watches[device.id],
                     lights=self._lights,
                     dice=dice,

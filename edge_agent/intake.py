@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from contracts.clock import ClockSetting
 from contracts.reads import Loss, ReadBatch
@@ -29,10 +30,19 @@ class Intake:
     """Takes what devices heard and gives it out as batches. Belongs to one event loop."""
 
     def __init__(
-        self, clock: ClockSetting, *, floor_us: int, losses: tuple[Loss, ...] = ()
+        self,
+        clock: ClockSetting,
+        *,
+        floor_us: int,
+        losses: tuple[Loss, ...] = (),
+        is_held: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`floor_us`: the gateway time already reached; `losses`: for the first batch."""
+        """`floor_us`: the gateway time already reached; `losses`: for the first batch.
+
+        `is_held` tells whether devices that can wait shall.
+        """
         self._clock = clock
+        self.is_held = is_held
         self._batcher = Batcher(started_us=steady_us())
         self._gateway_time = GatewayTime(allowance_us=clock.link_allowance_us(), floor_us=floor_us)
         self._losses = losses
@@ -49,17 +59,27 @@ class Intake:
         """Domain time at a Unix time in seconds."""
         return self._clock.domain_us(int(wall_s * MICROSECONDS))
 
+    def wall_s(self, domain_us: int) -> float:
+        """Wall seconds that a span of domain time takes."""
+        return domain_us / self._clock.speed / MICROSECONDS
+
     async def put(self, heard: Heard, *, received_us: int) -> None:
         """Take what was heard at a domain time; returns when there was room for it."""
-        token = object()
-        self._waiting[token] = received_us
-        try:
+        with self.waiting(received_us):
             while self._batcher.is_full:
                 self._room.clear()
                 await self._room.wait()
+        self.put_now(heard)
+
+    @contextmanager
+    def waiting(self, received_us: int) -> Iterator[None]:
+        """Something received at a domain time waits: the gateway's time does not pass it."""
+        token = object()
+        self._waiting[token] = received_us
+        try:
+            yield
         finally:
             del self._waiting[token]
-        self.put_now(heard)
 
     def put_now(self, heard: Heard) -> None:
         """Take it without waiting: for the few things that the agent has to say itself."""

@@ -46,6 +46,10 @@ BYTES_MAX = 512_000_000
 DISK_RESERVE_BYTES = 2 * WAL_BYTES_MAX
 """With less left on the disk it counts as full: to forget what the ledger has takes room, too, and
 a spool that filled the disk to the last byte could never shrink again."""
+RESERVE_SHARE = 0.1
+RESERVE_BYTES = 600_000
+"""With less room than this left devices that can wait do: it takes what is under way in the agent
+(two batches), and the rest is for devices that cannot."""
 MEMORY = Path(":memory:")
 """A spool that lives in memory, for simulations: all but the disk is the same."""
 
@@ -141,6 +145,11 @@ class Spool:
         self.gateway_us = max(self.gateway_us, batch.gateway_us)
         self._untold_reads = self._untold_others = 0
         return sequence
+
+    def is_nearly_full(self) -> bool:
+        """Whether devices that can wait shall wait. Cheap, and may be asked from any thread."""
+        reserve = max(RESERVE_BYTES, int(RESERVE_SHARE * self._bytes_max))
+        return self.bytes + reserve > self._bytes_max or not self._has_room()
 
     def take(self, first: int, count: int) -> list[SpooledBatch]:
         """At most so many batches in order, from the first sequence at or above `first`."""

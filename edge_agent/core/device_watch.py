@@ -14,7 +14,7 @@ COMPLAINT_US = 10_000_000
 """Complaints of one device are told at most this often, in the caller's steady time."""
 DETAIL_CHARACTERS_MAX = 500
 """What a device or network said can be long; more helps nobody."""
-TOLD_STATES = frozenset({"reading", "retrying", "refused", "silent", "stopped"})
+TOLD_STATES = frozenset({"reading", "retrying", "refused", "silent", "paused", "stopped"})
 """States that reach the ledger. `connecting` is only shown: it comes with every attempt."""
 
 

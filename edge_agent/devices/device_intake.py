@@ -10,13 +10,14 @@ from contracts.codec import reject
 from contracts.reads import GateSignal, Read, Reject
 from edge_agent.core.batcher import Heard
 from edge_agent.core.device_watch import DeviceWatch
-from edge_agent.intake import Intake, steady_us
+from edge_agent.door import Door
+from edge_agent.intake import steady_us
 
 
 class DeviceIntake:
     """Takes what one device brings; each call returns when there was room for it."""
 
-    def __init__(self, *, source: str, intake: Intake, watch: DeviceWatch) -> None:
+    def __init__(self, *, source: str, intake: Door, watch: DeviceWatch) -> None:
         """`source` names the device in rejects: `{gateway}/{device}`."""
         self.source = source
         self.watch = watch

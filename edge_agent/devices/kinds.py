@@ -13,7 +13,7 @@ from edge_agent.devices.device_intake import DeviceIntake
 from edge_agent.devices.llrp_intake import LlrpIntake, reader_settings
 from edge_agent.devices.llrp_reader import LlrpReader, Reconnecting
 from edge_agent.devices.stack_light import StackLights
-from edge_agent.intake import Intake
+from edge_agent.door import Door
 from edge_agent.settings import AgentSettings
 
 Task = Coroutine[None, None, None]
@@ -24,7 +24,7 @@ class Surroundings(NamedTuple):
 
     device: DeviceTable
     settings: AgentSettings
-    intake: Intake
+    intake: Door
     watch: DeviceWatch
     lights: StackLights
     """For kinds with outputs: `lights.add(device.id, ...)` when the adapter is made."""
@@ -38,6 +38,10 @@ class Surroundings(NamedTuple):
     def device_intake(self) -> DeviceIntake:
         """The device's way into the spool."""
         return DeviceIntake(source=self.source, intake=self.intake, watch=self.watch)
+
+
+CAN_WAIT = frozenset({"llrp"})
+"""Kinds that keep what is not taken from them: the reader itself, or the broker between."""
 
 
 def device_task(around: Surroundings) -> Task:

@@ -13,7 +13,8 @@ from edge_agent.core.llrp.events import AntennaChanged, GpiChanged, ReaderNotice
 from edge_agent.core.llrp.reports import TagReport
 from edge_agent.core.llrp.rospec import ReaderSettings
 from edge_agent.devices.stack_light import StackLights
-from edge_agent.intake import Intake, steady_us
+from edge_agent.door import Door
+from edge_agent.intake import steady_us
 
 CENTIBELS = 100
 MILLISECONDS = 1_000
@@ -23,7 +24,7 @@ class LlrpIntake:
     """Takes what `LlrpReader` tells; each call returns when there was room for it."""
 
     def __init__(
-        self, *, source: str, intake: Intake, watch: DeviceWatch, lights: StackLights
+        self, *, source: str, intake: Door, watch: DeviceWatch, lights: StackLights
     ) -> None:
         """`source` names the device in rejects: `{gateway}/{device}`."""
         self._source = source
