@@ -17,6 +17,7 @@ Nothing is committed to Kafka and nothing is saved at the end: all that counts i
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -55,8 +56,8 @@ SESSION_SECONDS = 8.0
 """A killed worker's partitions move after this; brokers refuse less than 6 s."""
 REQUEST_SECONDS = 40.0
 """Past this Faust gives up on positions and hangs: `LOAD_SECONDS_MAX` must be well below."""
-LOAD_SECONDS_MAX = 20.0
-"""For epochs, memory and whereabouts of all assigned partitions."""
+LOAD_SECONDS_MAX = 30.0
+"""For epochs, memory and whereabouts of all assigned partitions: some millions of identities."""
 UNDELIVERED_MAX = 1_000
 """Outputs that Kafka has not acknowledged; above this no record is taken."""
 POLL_SECONDS = 0.01
@@ -292,6 +293,8 @@ class _Worker:
     def _load_now(self, assigned: list[int]) -> _Loaded:
         """In a thread: epochs first, so that the memory that is read then stays as it is."""
         ledger = LedgerConnection(self._settings.postgres_url, self._settings.site, "ledger_worker")
+        # Millions of new objects and none that goes: looking for garbage would double the time.
+        gc.disable()
         try:
             partitions: dict[int, Partition] = {}
             reference = Reference()
@@ -314,6 +317,7 @@ class _Worker:
                 partition.restore(memory, ledger.whereabouts(self._partitions, number))
             return _Loaded(partitions, reference)
         finally:
+            gc.enable()
             ledger.close()
 
     def _apply(self, changes: list[ReferenceChange]) -> None:
