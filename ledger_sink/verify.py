@@ -6,29 +6,19 @@ were published outside it.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-import psycopg
-
-from contracts.codec import UNDECODABLE
-from contracts.events import EntryKind, LocationEvent
-from ledger_sink.core.chain import ChainEntry
-from ledger_sink.core.payloads import ReferenceChanged
+from contracts.codec import canonical
+from ledger_sink.core.batch_check import LedgerBatch, check_batch
+from ledger_sink.core.export import ExportError, read_batches, read_begin
+from ledger_sink.core.heads import ReadHead
+from ledger_sink.core.proofs import EntryProof, Proved, check_proof, make_proof, read_proof
 from ledger_sink.core.verification import FINDINGS_MAX, ChainCheck, Fault, Finding
-from ledger_sink.heads_file import read_heads, read_public_key
-from ledger_sink.sql import queries
-
-QUERIES = queries("chain")
-
-BATCH = 2_000
-"""Entries read at once."""
-
-_location_event = msgspec.json.Decoder(LocationEvent)
-_reference_changed = msgspec.json.Decoder(ReferenceChanged)
+from ledger_sink.export import open_export
+from ledger_sink.heads_file import PublicKey, read_heads, read_public_key
+from ledger_sink.rows import ledger_rows
 
 
 class VerifyReport(NamedTuple):
@@ -63,26 +53,103 @@ def verify(postgres_url: str, site: str, heads_path: Path, public_key_path: Path
     """
     key = read_public_key(public_key_path)
     # Heads are read before the database's snapshot is taken: what they cover is in it then.
+    published = _published(heads_path, site, key)
+    with ledger_rows(postgres_url, site) as rows:
+        return _verify(site, published, rows.chain_seq(), rows.batches())
+
+
+def verify_file(path: Path, heads_path: Path, public_key_path: Path) -> VerifyReport:
+    """Check an exported ledger, without any database. Raises as `verify`, and ExportError."""
+    key = read_public_key(public_key_path)
+    with open_export(path) as lines:
+        begin = read_begin(next(lines, b""))
+        published = _published(heads_path, begin.site, key)
+        return _verify(begin.site, published, begin.chain_seq, read_batches(lines))
+
+
+class ProofReport(NamedTuple):
+    """What a proof of one entry shows."""
+
+    proved: Proved
+    """The entry and its head."""
+    is_published: bool | None
+    """Whether the head stands in the published heads; None: those were not given."""
+
+
+def verify_proof(
+    path: Path, public_key_path: Path, heads_path: Path | None = None
+) -> ProofReport | str:
+    """Check the proof of one entry; text: why it proves nothing. Raises OSError and ValueError."""
+    key = read_public_key(public_key_path)
+    proof = read_proof(path.read_bytes())
+    if isinstance(proof, str):
+        return proof
+    proved = check_proof(proof, key=key.name, verify=key.verify)
+    if isinstance(proved, str):
+        return proved
+    published = None
+    if heads_path is not None:
+        heads = read_heads(heads_path, proof.site, key).heads
+        published = any(one.head == proved.head for one in heads)
+    return ProofReport(proved, published)
+
+
+def prove(
+    postgres_url: str, heads_path: Path, public_key_path: Path, site: str, entry: str
+) -> EntryProof | str:
+    """The proof of an entry, by its id or its place in the chain; text: why there is none.
+
+    Raises psycopg.Error, OSError and ValueError.
+    """
+    key = read_public_key(public_key_path)
     published = read_heads(heads_path, site, key)
-    with psycopg.connect(postgres_url) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        reader = _Reader(connection, site)
-        chain_seq = reader.chain_seq()
-        check = ChainCheck(site, published.heads)
-        others: list[Finding] = []
-        sightings = 0
-        for entries in reader.entries():
-            check.take(entries)
-            checked, wrong = reader.check_evidence(entries)
+    with ledger_rows(postgres_url, site) as rows:
+        seq = int(entry) if entry.isdecimal() else rows.place_of(entry)
+        if seq is None or not 1 <= seq <= rows.chain_seq():
+            return f"the ledger of site {site} has no entry {entry!r}"
+        covering = [one.head for one in published.heads if one.head.first <= seq <= one.head.seq]
+        if not covering:
+            return f"entry {seq} is not yet under a published head; try again in a minute"
+        head = covering[0]
+        interval = rows.between(head.first, head.seq)
+    proof = make_proof(site, interval, seq, canonical(head))
+    checked = check_proof(proof, key=key.name, verify=key.verify)
+    return checked if isinstance(checked, str) else proof
+
+
+class _Published(NamedTuple):
+    """The heads, and what is wrong with their file."""
+
+    heads: tuple[ReadHead, ...]
+    mistake: str | None
+    are_there: bool
+
+
+def _published(path: Path, site: str, key: PublicKey) -> _Published:
+    published = read_heads(path, site, key)
+    mistake = published.mistake
+    if not path.exists():
+        mistake = f"{path} does not exist: no published head protects the ledger"
+    return _Published(published.heads, mistake, path.exists())
+
+
+def _verify(
+    site: str, published: _Published, chain_seq: int, batches: Iterable[LedgerBatch]
+) -> VerifyReport:
+    check = ChainCheck(site, published.heads)
+    others: list[Finding] = []
+    sightings = 0
+    try:
+        for batch in batches:
+            check.take(batch.entries)
+            checked, wrong = check_batch(batch)
             sightings += checked
-            others += [*wrong, *reader.check_reference(entries)]
-        report = check.report(chain_seq=chain_seq)
-    if published.mistake is not None:
+            others += wrong[: FINDINGS_MAX - len(others)]
+    except ExportError as error:
+        others.append(Finding(Fault.FILE, None, None, str(error)))
+    report = check.report(chain_seq=chain_seq)
+    if published.mistake is not None and (report.entries or published.are_there):
         others.append(Finding(Fault.HEAD, None, None, published.mistake))
-    if report.entries and not heads_path.exists():
-        text = f"{heads_path} does not exist: no published head protects the ledger"
-        others.append(Finding(Fault.HEAD, None, None, text))
     return VerifyReport(
         site=site,
         entries=report.entries,
@@ -92,91 +159,3 @@ def verify(postgres_url: str, site: str, heads_path: Path, public_key_path: Path
         sightings=sightings,
         findings=(report.findings + tuple(others))[:FINDINGS_MAX],
     )
-
-
-class _Reader:
-    """Reads one site's rows in one snapshot."""
-
-    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]], site: str) -> None:
-        self._connection = connection
-        self._site = site
-
-    def chain_seq(self) -> int:
-        row = self._connection.execute(QUERIES["chain_end"], {"site": self._site}).fetchone()
-        return int(row[0]) if row else 0
-
-    def entries(self) -> Any:
-        """The chain in batches."""
-        with self._connection.cursor("chain") as cursor:
-            cursor.itersize = BATCH
-            cursor.execute(QUERIES["all_entries"], {"site": self._site})
-            while rows := cursor.fetchmany(BATCH):
-                yield [ChainEntry(*row) for row in rows]
-
-    def check_evidence(self, entries: Sequence[ChainEntry]) -> tuple[int, list[Finding]]:
-        """How many sightings were compared, and what is wrong with them."""
-        events: list[tuple[ChainEntry, LocationEvent]] = []
-        for entry in entries:
-            if entry.kind == EntryKind.LOCATION:
-                try:
-                    event = _location_event.decode(entry.payload)
-                except UNDECODABLE:
-                    continue
-                if event.sightings:
-                    events.append((entry, event))
-        wanted = [id_ for _, event in events for id_ in event.sightings]
-        rows = self._connection.execute(
-            QUERIES["evidence_payloads"], {"site": self._site, "ids": wanted}
-        ).fetchall()
-        payloads: dict[str, bytes] = {row[0]: row[1] for row in rows}
-        findings = []
-        for entry, event in events:
-            if (event.identity, event.location) != (entry.identity, entry.location):
-                text = (
-                    f"entry {entry.seq} ({entry.id}): it stands under {entry.identity} at"
-                    f" {entry.location}, and its payload speaks of {event.identity} at"
-                    f" {event.location}"
-                )
-                findings.append(Finding(Fault.MISMATCH, entry.seq, entry.id, text))
-            missing = [id_ for id_ in event.sightings if id_ not in payloads]
-            if missing:
-                text = f"entry {entry.seq} ({entry.id}): its sighting {missing[0]} is gone"
-                findings.append(Finding(Fault.EVIDENCE, entry.seq, entry.id, text))
-                continue
-            digest = hashlib.sha256(b"".join(payloads[id_] for id_ in event.sightings))
-            if digest.hexdigest() != event.evidence_digest:
-                text = f"entry {entry.seq} ({entry.id}): its sightings were changed"
-                findings.append(Finding(Fault.EVIDENCE, entry.seq, entry.id, text))
-        return len(wanted), findings
-
-    def check_reference(self, entries: Sequence[ChainEntry]) -> list[Finding]:
-        """Which reference changes are not what their entries say."""
-        changes: list[tuple[ChainEntry, ReferenceChanged]] = []
-        for entry in entries:
-            if entry.kind == EntryKind.REFERENCE:
-                try:
-                    changes.append((entry, _reference_changed.decode(entry.payload)))
-                except UNDECODABLE:
-                    continue
-        if not changes:
-            return []
-        rows = self._connection.execute(
-            QUERIES["reference_digests"],
-            {
-                "site": self._site,
-                "keys": [change.key for _, change in changes],
-                "versions": [change.version for _, change in changes],
-            },
-        ).fetchall()
-        digests = {(row[0], row[1]): row[2] if row[3] else None for row in rows}
-        return [
-            Finding(
-                Fault.REFERENCE,
-                entry.seq,
-                entry.id,
-                f"entry {entry.seq} ({entry.id}): version {change.version} of {change.key} is"
-                " not what was entered",
-            )
-            for entry, change in changes
-            if digests.get((change.key, change.version)) != change.change_digest
-        ]

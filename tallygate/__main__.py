@@ -107,26 +107,73 @@ def doctor(data: Folder = DEFAULT_FOLDER) -> None:
     raise typer.Exit(run_doctor(data))
 
 
+Heads = Annotated[
+    Path | None, typer.Option(help="The published heads; by default those in --data.")
+]
+PublicKey = Annotated[
+    Path | None, typer.Option(help="The public key of the heads; by default that in --data.")
+]
+
+
 @app.command()
 def verify(
     postgres: Postgres = None,
     site: Site = None,
-    heads: Annotated[
-        Path | None, typer.Option(help="The published heads; by default those in --data.")
+    file: Annotated[
+        Path | None, typer.Option(help="Verify an exported ledger instead: needs no database.")
     ] = None,
-    public_key: Annotated[
-        Path | None, typer.Option(help="The public key of the heads; by default that in --data.")
+    proof: Annotated[
+        Path | None, typer.Option(help="Verify the proof of one entry: needs the key alone.")
     ] = None,
+    heads: Heads = None,
+    public_key: PublicKey = None,
     data: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Recompute the ledger's chain and hold it against the published heads.
 
     Names the first entry that was changed, removed, inserted or moved. Exit code 0: whole.
     """
+    from tallygate import auditing  # noqa: PLC0415
     from tallygate.ledger import find_site  # noqa: PLC0415
-    from tallygate.look import run_verify  # noqa: PLC0415
 
-    raise typer.Exit(run_verify(data, postgres, find_site(data, site), heads, public_key))
+    published = auditing.Published(data, heads, public_key)
+    if proof is not None:
+        raise typer.Exit(auditing.run_verify_proof(published, proof))
+    if file is not None:
+        raise typer.Exit(auditing.run_verify_file(published, file))
+    raise typer.Exit(auditing.run_verify(published, postgres, find_site(data, site)))
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="The file to write; packed if it ends in .gz.")],
+    postgres: Postgres = None,
+    site: Site = None,
+    data: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Write the whole ledger to a file that can be verified without the database."""
+    from tallygate.auditing import run_export  # noqa: PLC0415
+    from tallygate.ledger import find_site  # noqa: PLC0415
+
+    raise typer.Exit(run_export(data, postgres, find_site(data, site), file))
+
+
+@app.command()
+def prove(
+    entry: Annotated[str, typer.Argument(help="The entry: its place in the chain, or its id.")],
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    postgres: Postgres = None,
+    site: Site = None,
+    heads: Heads = None,
+    public_key: PublicKey = None,
+    data: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Prove that one entry stands in the ledger, to someone who may not see the rest."""
+    from tallygate.auditing import Published, run_prove  # noqa: PLC0415
+    from tallygate.ledger import find_site  # noqa: PLC0415
+
+    published = Published(data, heads, public_key)
+    raise typer.Exit(run_prove(published, postgres, find_site(data, site), entry, file))
 
 
 @app.command()

@@ -1,15 +1,11 @@
-"""Commands that look into the ledger: verify, trace, stats; and import."""
+"""Commands that look into the ledger: trace, stats; and import."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-import psycopg
-from rich.console import Console
-
 from ledger_sink import queries
-from ledger_sink.verify import VerifyReport, verify
 from tallygate.errors import TallygateError
 from tallygate.figures import print_stats
 from tallygate.identity import find_identity
@@ -27,53 +23,6 @@ from tallygate.terminal import plain_console
 from tallygate.trace import print_life
 from tallygate.watch import site_zone
 from tallygate.words import language
-
-
-def run_verify(
-    folder: Path, postgres: str | None, site: str, heads: Path | None, public_key: Path | None
-) -> int:
-    """Verify the chain; 0 where it is whole, 1 where it is not."""
-    console = plain_console()
-    heads = heads or folder / "ledger" / "heads.jsonl"
-    public_key = public_key or folder / "ledger" / "public.pem"
-    for path, option in ((public_key, "--public-key"), (heads, "--heads")):
-        if not path.exists():
-            raise TallygateError(
-                f"{path} does not exist. Without what the ledger published nothing can be proved:"
-                f" name the copy with {option}, or the stack's folder with --data."
-            )
-    with look_into(folder, postgres, site):
-        pass
-    try:
-        with told_errors():
-            report = verify(find_postgres(folder, postgres), site, heads, public_key)
-    except (OSError, ValueError) as error:
-        raise TallygateError(
-            f"the public key or the heads cannot be read: {error}. Name them with --public-key"
-            " and --heads."
-        ) from error
-    except psycopg.Error as error:
-        raise TallygateError(f"the ledger cannot be read: {str(error).strip()}") from error
-    _print_verified(console, report)
-    return 0 if report.whole else 1
-
-
-def _print_verified(console: Console, report: VerifyReport) -> None:
-    console.print(
-        f"{report.entries:,} entries, {report.heads:,} published heads,"
-        f" {report.sightings:,} sightings compared with their digests"
-    )
-    if report.unprotected:
-        console.print(
-            f"not yet protected: {report.unprotected:,} entries after the last published head"
-            f" (entry {report.protected:,})"
-        )
-    if report.whole:
-        console.print("[green]The ledger is whole.[/green]")
-        return
-    console.print("[red]The ledger is not what was entered:[/red]")
-    for finding in report.findings:
-        console.print(f"- {finding.fault}: {finding.text}", markup=False)
 
 
 def run_trace(

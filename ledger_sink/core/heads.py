@@ -18,6 +18,7 @@ import msgspec
 from contracts.base import SCHEMA, Record
 from contracts.codec import UNDECODABLE, canonical, decode_json
 from ledger_sink.core.chain import HASH_BYTES
+from ledger_sink.core.merkle import root_of
 
 TRUNCATED_BYTES = 8
 """Of each content hash: finding another entry with the same takes 2^64 attempts, and even then
@@ -42,6 +43,9 @@ class Head(Record, tag="head", frozen=True, kw_only=True):
     """Its hash, hexadecimal."""
     contents: str
     """Truncated content hashes of entries `first` to `seq`, one behind the other, base64."""
+    root: str | msgspec.UnsetType = msgspec.UNSET
+    """Root of the Merkle tree over their whole content hashes, hexadecimal: one entry can then be
+    proved alone. The first heads were published without."""
     signed_at_us: int
     """When."""
     previous: str
@@ -95,6 +99,7 @@ def make_head(
         seq=seq,
         hash=hash_.hex(),
         contents=base64.b64encode(b"".join(map(truncated, contents))).decode(),
+        root=root_of(contents).hex(),
         signed_at_us=signed_at_us,
         previous=previous,
         key=key,
@@ -112,26 +117,35 @@ def read_head(line: bytes) -> Head | str:
         return f"not a head: {error}"
 
 
+def signature_mistake(head: Head, *, site: str, key: str, verify: Verify) -> str | None:
+    """Why a head is not one that this key signed for this site; None: it is."""
+    if head.site != site:
+        return f"it is of site {head.site!r}, not {site!r}"
+    if head.key != key:
+        return "it was signed with another key"
+    try:
+        signature = base64.b64decode(head.signature, validate=True)
+    except ValueError as error:
+        return f"it is not readable: {error}"
+    if not verify(signature, canonical(msgspec.structs.replace(head, signature=""))):
+        return "its signature is wrong"
+    return None
+
+
 def check_head(
     head: Head, *, site: str, after: int, previous: str, key: str, verify: Verify
 ) -> ReadHead | str:
     """The head with its contents, or what is wrong with it where it stands in the file."""
-    unsigned = msgspec.structs.replace(head, signature="")
     try:
-        signature = base64.b64decode(head.signature, validate=True)
         contents = base64.b64decode(head.contents, validate=True)
         end = bytes.fromhex(head.hash)
     except ValueError as error:
         return f"it is not readable: {error}"
     count = head.seq - head.first + 1
-    wrong = None
-    if head.site != site:
-        wrong = f"it is of site {head.site!r}, not {site!r}"
-    elif head.key != key:
-        wrong = "it was signed with another key"
-    elif not verify(signature, canonical(unsigned)):
-        wrong = "its signature is wrong"
-    elif head.first != after + 1 or head.previous != previous:
+    wrong = signature_mistake(head, site=site, key=key, verify=verify)
+    if wrong is not None:
+        return wrong
+    if head.first != after + 1 or head.previous != previous:
         wrong = f"it does not follow the head before it, which ends at entry {after}"
     elif count < 1 or len(contents) != count * TRUNCATED_BYTES or len(end) != HASH_BYTES:
         wrong = "it does not cover the entries that it names"

@@ -20,10 +20,13 @@ from ledger.entries where site = %(site)s order by seq
 -- The exact bytes of some sightings.
 select id, payload from ledger.evidence where site = %(site)s and id = any (%(ids)s)
 
--- name: reference_digests
--- Of some reference changes what their entries must say; computed from the value, so both columns are covered.
-select r.key, r.version, encode(sha256(r.change), 'hex'),
-    r.change = ledger.reference_change(r.key, r.version, r.value)
+-- name: place_of
+-- Where an entry stands.
+select seq from ledger.entries where site = %(site)s and id = %(id)s
+
+-- name: reference_changes
+-- Of some reference changes the bytes that their entries speak of, and whether the value beside them says the same.
+select r.key, r.version, r.change, r.change = ledger.reference_change(r.key, r.version, r.value)
 from ledger.reference r
 join unnest(%(keys)s::text[], %(versions)s::bigint[]) as w (key, version)
     on r.key = w.key and r.version = w.version

@@ -1,0 +1,169 @@
+"""An exported ledger: what verification needs of it, in lines of JSON that outlive the database.
+
+The first line says of which site it is and how long its chain is, the last how many entries came.
+In between stand the entries in order of the chain, and before each batch of them the sightings
+and reference changes that they speak of. Bytes are base64: what was hashed is there to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from contracts.base import SCHEMA
+from contracts.codec import UNDECODABLE
+from ledger_sink.core.batch_check import LedgerBatch
+from ledger_sink.core.chain import ChainEntry
+
+BATCH = 2_000
+"""Entries handed on at once."""
+LINE_BYTES_MAX = 16_000_000
+"""Far above the largest payload; a longer line is no line of an export."""
+
+
+class Begin(msgspec.Struct, tag="ledger", frozen=True, kw_only=True):
+    """The first line."""
+
+    schema: int = SCHEMA
+    """Version of the format."""
+    site: str
+    """The site."""
+    chain_seq: int
+    """Where the ledger's own books say that the chain ends."""
+    exported_us: int
+    """When it was exported."""
+
+
+class ExportedSighting(msgspec.Struct, tag="sighting", frozen=True, kw_only=True):
+    """A sighting that entries behind it were decided by."""
+
+    id: str
+    """Its id."""
+    payload: bytes
+    """Its exact bytes."""
+
+
+class ExportedReference(msgspec.Struct, tag="reference", frozen=True, kw_only=True):
+    """A reference change that an entry behind it tells of."""
+
+    key: str
+    """What was changed."""
+    version: int
+    """To which version."""
+    change: bytes | None
+    """Its exact bytes; null where the ledger's table contradicts itself about it."""
+
+
+class ExportedEntry(msgspec.Struct, tag="entry", frozen=True, kw_only=True):
+    """An entry with all that its hash covers."""
+
+    seq: int
+    """Its place in the chain."""
+    id: str
+    """Its id."""
+    kind: str
+    """Its kind."""
+    happened_us: int
+    """When it happened."""
+    recorded_us: int
+    """When it was entered."""
+    identity: str | None
+    """The identity that it is about."""
+    location: str | None
+    """The location that it is about."""
+    payload: bytes
+    """The exact bytes."""
+    read_received_us: int | None
+    """When the agent received the last read needed."""
+    window_us: int
+    """What was waited on purpose."""
+    previous: bytes
+    """The hash before it, as stored."""
+    hash: bytes
+    """Its hash, as stored."""
+
+
+class End(msgspec.Struct, tag="end", frozen=True, kw_only=True):
+    """The last line: nothing is missing behind it."""
+
+    entries: int
+    """How many entries stand in the file."""
+
+
+Line = Begin | ExportedSighting | ExportedReference | ExportedEntry | End
+_line = msgspec.json.Decoder(Line)
+_encoder = msgspec.json.Encoder()
+
+
+class ExportError(Exception):
+    """The file is no export of a ledger, or not a whole one. Export it again."""
+
+
+def line_of(record: Line) -> bytes:
+    """A record as its line, with the line break."""
+    return _encoder.encode(record) + b"\n"
+
+
+def lines_of(batch: LedgerBatch) -> bytes:
+    """A batch as its lines: what entries speak of stands before them."""
+    records: list[Line] = [
+        ExportedSighting(id=id_, payload=payload) for id_, payload in batch.sightings.items()
+    ]
+    records += [
+        ExportedReference(key=key, version=version, change=change)
+        for (key, version), change in batch.changes.items()
+    ]
+    records += [ExportedEntry(**entry._asdict()) for entry in batch.entries]
+    return b"".join(map(line_of, records))
+
+
+def read_begin(line: bytes) -> Begin:
+    """The first line. Raises ExportError."""
+    record = _read(line, 1)
+    if not isinstance(record, Begin):
+        raise ExportError("line 1 does not begin a ledger's export")
+    if record.schema > SCHEMA:
+        raise ExportError(f"the export has version {record.schema}; this program reads {SCHEMA}")
+    return record
+
+
+def read_batches(lines: Iterable[bytes]) -> Iterator[LedgerBatch]:
+    """The batches in the lines behind the first one. Raises ExportError."""
+    entries: list[ChainEntry] = []
+    sightings: dict[str, bytes] = {}
+    changes: dict[tuple[str, int], bytes | None] = {}
+    count, ended = 0, False
+    for number, line in enumerate(lines, start=2):
+        record = _read(line, number)
+        if ended or isinstance(record, Begin):
+            raise ExportError(f"line {number}: more follows behind the end")
+        if entries and (len(entries) >= BATCH or not isinstance(record, ExportedEntry)):
+            yield LedgerBatch(entries, sightings, changes)
+            entries, sightings, changes = [], {}, {}
+        match record:
+            case ExportedEntry():
+                entries.append(_chain_entry(record))
+                count += 1
+            case ExportedSighting(id=id_, payload=payload):
+                sightings[id_] = payload
+            case ExportedReference(key=key, version=version, change=change):
+                changes[key, version] = change
+            case End(entries=told):
+                ended = True
+                if told != count:
+                    raise ExportError(f"the file has {count:,} entries; its end tells of {told:,}")
+    if not ended:
+        raise ExportError(f"the file was cut off: it has no end behind its {count:,} entries")
+
+
+def _read(line: bytes, number: int) -> Line:
+    try:
+        record: Line = _line.decode(line)
+    except UNDECODABLE as error:
+        raise ExportError(f"line {number} is no line of a ledger's export: {error}") from error
+    return record
+
+
+def _chain_entry(record: ExportedEntry) -> ChainEntry:
+    return ChainEntry(*(getattr(record, name) for name in ChainEntry._fields))
