@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -263,11 +263,15 @@ def report(
         flush=True,
     )
     open_log(postgres, n, folder / "site.msgpack")
-    rows = [
-        run_worker(kafka, postgres, folder, options),
-        run_peer("plain", kafka, filled, folder, n),
-        run_peer("quix", kafka, filled, folder, n),
+    contenders: list[Callable[[], Measured]] = [
+        lambda: run_worker(kafka, postgres, folder, options),
+        lambda: run_peer("plain", kafka, filled, folder, n),
+        lambda: run_peer("quix", kafka, filled, folder, n),
     ]
+    rows: list[Measured] = []
+    for run in contenders:
+        rows.append(run())
+        print(f"{rows[-1].name}: {rows[-1].seconds:,.0f} s", flush=True)
     decode = decode_rate(kafka, filled, folder, n)
     plain = filled.reads / rows[1].processor_seconds
     print(f"{'':16}{'reads/s':>12}{'per core':>12}{'to plain':>10}{'outputs':>10}")
