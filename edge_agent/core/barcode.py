@@ -19,8 +19,8 @@ from biip import BiipException, ParseConfig
 from biip.gs1_digital_link_uris import GS1DigitalLinkURI
 from biip.gs1_messages import GS1Message
 
-from edge_agent.core.epc_uri import epc_uri_to_uri
-from edge_agent.core.gs1_keys import GS1_CHARACTERS, ROOT, escaped, is_checked
+from contracts.epc_uri import epc_uri_to_uri
+from contracts.gs1_keys import GS1_CHARACTERS, ROOT, escaped, is_checked
 
 Elements = dict[str, str]
 """Application identifier to value."""

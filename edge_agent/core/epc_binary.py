@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edge_agent.core import gs1_keys
-from edge_agent.core.gs1_keys import GS1_CHARACTERS, Key
+from contracts import gs1_keys
+from contracts.gs1_keys import GS1_CHARACTERS, Key
 
 HEADER_BITS = 8
 FILTER_BITS = 3

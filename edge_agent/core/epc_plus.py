@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edge_agent.core.gs1_keys import GS1_CHARACTERS, ROOT, escaped, is_checked
+from contracts.gs1_keys import GS1_CHARACTERS, ROOT, escaped, is_checked
 
 FILTER_AND_TOGGLE_BITS = 4
 DATE_BITS = 20

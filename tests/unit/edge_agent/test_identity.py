@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.epc_uri import epc_uri_to_uri
+from contracts.gs1_keys import GS1_CHARACTERS, check_digit, escaped
 from edge_agent.core.epc_binary import COMPANY
-from edge_agent.core.epc_uri import epc_uri_to_uri
-from edge_agent.core.gs1_keys import GS1_CHARACTERS, check_digit, escaped
 from edge_agent.core.identity import RAW_BYTES_MAX, identity_of_code, identity_of_epc
 
 DATA = Path(

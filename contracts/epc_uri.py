@@ -9,8 +9,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from edge_agent.core import gs1_keys
-from edge_agent.core.gs1_keys import GS1_CHARACTERS, Key
+from contracts import gs1_keys
+from contracts.gs1_keys import GS1_CHARACTERS, Key
 
 _EPC = re.compile(r"urn:epc:(id|class):([a-z]+):([0-9]{6,12})\.([^.]*)(?:\.(.+))?\Z")
 
