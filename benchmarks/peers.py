@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from contracts.codec import encode
 from contracts.log import LOG_RECORD, Part
 from contracts.places import ReferenceChange
+from stream_processors.core.holding import Holding
 from stream_processors.core.partition import Partition
 from stream_processors.core.reference import Reference
 from stream_processors.core.understanding import Understanding
@@ -45,7 +46,7 @@ class Core:
                 partition=number,
                 epoch=1,
                 next_offset=0,
-                stages=Understanding(reference),
+                stages=Holding(Understanding(reference)),
             )
             for number in range(partitions)
         ]

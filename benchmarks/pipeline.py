@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import psutil
@@ -37,6 +37,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from benchmarks.peers import produce_all
 from benchmarks.simulated import GATEWAY, Workload
 from contracts.codec import encode
+from contracts.log import Output
 from contracts.places import ReferenceChange
 from contracts.reads import SpooledBatch
 from contracts.topics import kafka_topic
@@ -52,10 +53,15 @@ SPOOL = "b" * 32
 POLL_SECONDS = 0.05
 """How exactly first and last output are timed."""
 QUIET_SECONDS = 2.0
-"""No output for so long behind the last record: the contender is done."""
+"""No output for so long: it is looked whether the last record's output is there."""
+STALLED_SECONDS_MAX = 120.0
+"""No output for so long, and not done: the run has failed."""
 START_SECONDS_MAX = 120.0
 PATIENCE_SECONDS = 1e9
 """Without a sink nothing is committed; the worker must not mind."""
+
+
+_output = msgspec.msgpack.Decoder(Output)
 
 
 class Filled(NamedTuple):
@@ -65,6 +71,8 @@ class Filled(NamedTuple):
     reads: int
     identities: int
     records: int
+    ends: tuple[int, ...]
+    """Where each partition ends."""
     seconds: float
 
 
@@ -102,20 +110,22 @@ def fill(kafka: str, options: argparse.Namespace, site_map: Path) -> Filled:
                 ends[record.partition] += 1
             produce_all(writer, topic, [(record.partition, record.value) for record in sent])
     writer.flush()
-    return Filled(topic, reads, len(identities), sum(ends), time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Filled(topic, reads, len(identities), sum(ends), tuple(ends), seconds)
 
 
-def watch(name: str, process: subprocess.Popen[bytes], kafka: str, topic: str, n: int) -> Measured:
+def watch(
+    name: str, process: subprocess.Popen[bytes], kafka: str, topic: str, ends: tuple[int, ...]
+) -> Measured:
     """From outside: when outputs came, and what the process took of the processor meanwhile."""
     reader = consumer(kafka)
     child = psutil.Process(process.pid)
-    partitions = range(n)
 
     def outputs() -> int:
         try:
             return sum(
                 reader.get_watermark_offsets(TopicPartition(topic, each), timeout=10.0)[1]
-                for each in partitions
+                for each in range(len(ends))
             )
         except KafkaException:
             # A topic that was just made has no leader yet.
@@ -133,19 +143,42 @@ def watch(name: str, process: subprocess.Popen[bytes], kafka: str, topic: str, n
     first_s = last_s = time.monotonic()
     first_cpu = last_cpu = processor_seconds()
     seen = 0
-    while time.monotonic() < last_s + QUIET_SECONDS:
+    while True:
         now = outputs()
+        quiet_s = time.monotonic() - last_s
         if now != seen:
             seen, last_s = now, time.monotonic()
             if process.poll() is None:
                 last_cpu = processor_seconds()
+        elif quiet_s > QUIET_SECONDS and is_done(kafka, topic, ends):
+            break
+        assert quiet_s < STALLED_SECONDS_MAX, f"{name} stopped before the last record"
         time.sleep(POLL_SECONDS)
-    seen = sum(one.end for one in bounds_of(kafka, topic, n).values())
+    seen = sum(one.end for one in bounds_of(kafka, topic, len(ends)).values())
     reader.close()
     return Measured(name, last_s - first_s, last_cpu - first_cpu, seen)
 
 
-def run_worker(kafka: str, postgres: str, folder: Path, options: argparse.Namespace) -> Measured:
+def is_done(kafka: str, topic: str, ends: tuple[int, ...]) -> bool:
+    """Whether the last output of each partition is that of the last record."""
+    reader = consumer(kafka)
+    try:
+        for each, bounds in bounds_of(kafka, topic, len(ends)).items():
+            if bounds.end == bounds.first:
+                return False
+            reader.assign([TopicPartition(topic, each, bounds.end - 1)])
+            message: Any = reader.poll(10.0)
+            if message is None or message.error():
+                return False
+            output = _output.decode(message.value())
+            if output.more or output.offset != ends[each] - 1:
+                return False
+    finally:
+        reader.close()
+    return True
+
+
+def run_worker(kafka: str, postgres: str, folder: Path, filled: Filled) -> Measured:
     """Our own worker, as a site runs it."""
     data = folder / "worker"
     data.mkdir()
@@ -161,7 +194,7 @@ def run_worker(kafka: str, postgres: str, folder: Path, options: argparse.Namesp
         process = subprocess.Popen(command, env=environment, stderr=log)
     try:
         events = kafka_topic(SITE, "events", LOG)
-        return watch("Faust worker", process, kafka, events, options.partitions)
+        return watch("Faust worker", process, kafka, events, filled.ends)
     finally:
         process.kill()
         process.wait()
@@ -174,7 +207,7 @@ def run_peer(name: str, kafka: str, filled: Filled, folder: Path, n: int) -> Mea
     admin.create_topics([NewTopic(topic, n, 1)])[topic].result()
     process = subprocess.Popen(_peer(name, kafka, filled, folder, n, topic))
     try:
-        return watch(name, process, kafka, topic, n)
+        return watch(name, process, kafka, topic, filled.ends)
     finally:
         process.kill()
         process.wait()
@@ -264,7 +297,7 @@ def report(
     )
     open_log(postgres, n, folder / "site.msgpack")
     contenders: list[Callable[[], Measured]] = [
-        lambda: run_worker(kafka, postgres, folder, options),
+        lambda: run_worker(kafka, postgres, folder, filled),
         lambda: run_peer("plain", kafka, filled, folder, n),
         lambda: run_peer("quix", kafka, filled, folder, n),
     ]
