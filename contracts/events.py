@@ -28,6 +28,8 @@ class EntryKind(StrEnum):
     """Master data or a plan was changed."""
     LOG = "log"
     """A new log was opened."""
+    EPCIS = "epcis"
+    """Another party's EPCIS event."""
 
 
 class Entry(Row, frozen=True, kw_only=True):

@@ -11,6 +11,17 @@ from typing import Annotated
 
 import typer
 
+from tallygate import epcis_commands
+from tallygate.options import (
+    DEFAULT_FOLDER,
+    Folder,
+    Heads,
+    Language,
+    Postgres,
+    PublicKey,
+    Site,
+)
+
 app = typer.Typer(
     name="tallygate",
     help="Tells what physically moved, holds it against the plan, and proves its own ledger.",
@@ -19,32 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Folder = Annotated[
-    Path,
-    typer.Option(
-        "--data",
-        envvar="TALLYGATE_DATA",
-        help="The folder of all state: servers, spools, keys, heads, logs.",
-    ),
-]
-Site = Annotated[
-    str | None,
-    typer.Option(
-        envvar="TALLYGATE_SITE", help="The site's id; by default that of the stack in --data."
-    ),
-]
-Postgres = Annotated[
-    str | None,
-    typer.Option(
-        "--postgres",
-        envvar="TALLYGATE_POSTGRES_URL",
-        help="The ledger's database; by default that of the stack in --data.",
-    ),
-]
-Language = Annotated[
-    str | None, typer.Option("--language", help="en or zh; by default the terminal's.")
-]
-DEFAULT_FOLDER = Path(".tallygate")
+app.add_typer(epcis_commands.app, name="epcis")
 
 
 class Sabotage(StrEnum):
@@ -105,14 +91,6 @@ def doctor(data: Folder = DEFAULT_FOLDER) -> None:
     from tallygate.doctor import run_doctor  # noqa: PLC0415
 
     raise typer.Exit(run_doctor(data))
-
-
-Heads = Annotated[
-    Path | None, typer.Option(help="The published heads; by default those in --data.")
-]
-PublicKey = Annotated[
-    Path | None, typer.Option(help="The public key of the heads; by default that in --data.")
-]
 
 
 @app.command()

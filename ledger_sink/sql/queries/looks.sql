@@ -9,6 +9,7 @@ select site, seq from ledger.chains order by site
 select w.identity from unnest(%(identities)s::text[]) as w (identity)
 where exists (select from ledger.evidence e where e.site = %(site)s and e.identity = w.identity)
     or exists (select from ledger.entries e where e.site = %(site)s and e.identity = w.identity)
+    or exists (select from ledger.mentions m where m.site = %(site)s and m.identity = w.identity)
 
 -- name: identities_like
 -- Identities that end in what somebody typed; the pattern is escaped by the caller. Reads every sighting.
@@ -28,6 +29,10 @@ with opened as (
 select e.seq, e.id, e.kind, e.happened_us, e.recorded_us, e.location, e.payload
 from ledger.entries e
 where e.site = %(site)s and e.identity = %(identity)s
+union
+select e.seq, e.id, e.kind, e.happened_us, e.recorded_us, e.location, e.payload
+from ledger.mentions m join ledger.entries e on e.site = m.site and e.seq = m.seq
+where m.site = %(site)s and m.identity = %(identity)s
 union
 select o.seq, o.id, o.kind, o.happened_us, o.recorded_us, o.location, o.payload from opened o
 union
