@@ -115,9 +115,17 @@ def fill(kafka: str, options: argparse.Namespace, site_map: Path) -> Filled:
 
 
 def watch(
-    name: str, process: subprocess.Popen[bytes], kafka: str, topic: str, ends: tuple[int, ...]
+    name: str,
+    process: subprocess.Popen[bytes],
+    kafka: str,
+    topic: str,
+    n: int,
+    is_done: Callable[[], bool],
 ) -> Measured:
-    """From outside: when outputs came, and what the process took of the processor meanwhile."""
+    """From outside: when outputs came, and what the process took of the processor meanwhile.
+
+    `is_done` is asked when it has been quiet for a while.
+    """
     reader = consumer(kafka)
     child = psutil.Process(process.pid)
 
@@ -125,7 +133,7 @@ def watch(
         try:
             return sum(
                 reader.get_watermark_offsets(TopicPartition(topic, each), timeout=10.0)[1]
-                for each in range(len(ends))
+                for each in range(n)
             )
         except KafkaException:
             # A topic that was just made has no leader yet.
@@ -150,16 +158,16 @@ def watch(
             seen, last_s = now, time.monotonic()
             if process.poll() is None:
                 last_cpu = processor_seconds()
-        elif quiet_s > QUIET_SECONDS and is_done(kafka, topic, ends):
+        elif quiet_s > QUIET_SECONDS and is_done():
             break
         assert quiet_s < STALLED_SECONDS_MAX, f"{name} stopped before the last record"
         time.sleep(POLL_SECONDS)
-    seen = sum(one.end for one in bounds_of(kafka, topic, len(ends)).values())
+    seen = sum(one.end for one in bounds_of(kafka, topic, n).values())
     reader.close()
     return Measured(name, last_s - first_s, last_cpu - first_cpu, seen)
 
 
-def is_done(kafka: str, topic: str, ends: tuple[int, ...]) -> bool:
+def reached(kafka: str, topic: str, ends: tuple[int, ...]) -> bool:
     """Whether the last output of each partition is that of the last record."""
     reader = consumer(kafka)
     try:
@@ -194,7 +202,10 @@ def run_worker(kafka: str, postgres: str, folder: Path, filled: Filled) -> Measu
         process = subprocess.Popen(command, env=environment, stderr=log)
     try:
         events = kafka_topic(SITE, "events", LOG)
-        return watch("Faust worker", process, kafka, events, filled.ends)
+        n = len(filled.ends)
+        return watch(
+            "Faust worker", process, kafka, events, n, lambda: reached(kafka, events, filled.ends)
+        )
     finally:
         process.kill()
         process.wait()
@@ -207,7 +218,7 @@ def run_peer(name: str, kafka: str, filled: Filled, folder: Path, n: int) -> Mea
     admin.create_topics([NewTopic(topic, n, 1)])[topic].result()
     process = subprocess.Popen(_peer(name, kafka, filled, folder, n, topic))
     try:
-        return watch(name, process, kafka, topic, filled.ends)
+        return watch(name, process, kafka, topic, n, lambda: process.poll() == 0)
     finally:
         process.kill()
         process.wait()
