@@ -56,6 +56,7 @@ bench: $(VENV)/.dev ## Compare with peers: ratios, in one run, on the same input
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.ledger
 
 lock: $(VENV)/.run ## Renew the two lock files after a change of pyproject.toml.
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

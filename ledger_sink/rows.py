@@ -34,7 +34,7 @@ class LedgerRows:
         """The whole chain."""
         with self._connection.cursor("chain") as cursor:
             cursor.itersize = BATCH
-            cursor.execute(QUERIES["all_entries"], {"site": self.site})
+            cursor.execute(QUERIES["all_entries"], {"site": self.site}, binary=True)
             while rows := cursor.fetchmany(BATCH):
                 yield self._batch([ChainEntry(*row) for row in rows])
 
@@ -43,6 +43,7 @@ class LedgerRows:
         rows = self._connection.execute(
             QUERIES["entries_after"],
             {"site": self.site, "after": first - 1, "count": last - first + 1},
+            binary=True,
         ).fetchall()
         return [ChainEntry(*row) for row in rows]
 
@@ -58,7 +59,9 @@ class LedgerRows:
         sightings: dict[str, bytes] = {}
         if needs.sightings:
             rows = self._connection.execute(
-                QUERIES["evidence_payloads"], {"site": self.site, "ids": needs.sightings}
+                QUERIES["evidence_payloads"],
+                {"site": self.site, "ids": needs.sightings},
+                binary=True,
             )
             sightings = {row[0]: row[1] for row in rows}
         changes: dict[tuple[str, int], bytes | None] = {}

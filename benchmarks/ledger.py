@@ -1,0 +1,195 @@
+"""What the ledger's append and its verification cost, as ratios in one run.
+
+    python -m benchmarks.ledger                      # 200,000 entries
+    python -m benchmarks.ledger --entries 50000
+
+The same rows (location events as the sink makes them, batches of 1,000, each a transaction of its
+own) go into a bare table by COPY and into the ledger by its one function, which chains and skips
+duplicates; in turns, so that a noisy machine hurts both. Then the chain is read back and verified,
+and the verification of rows that lie in memory is compared with one bare SHA-256 of each payload.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import hashlib
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+
+from contracts.codec import canonical
+from contracts.events import Direction, Entry, EntryKind, LocationEvent, LocationKind
+from contracts.ids import content_id
+from ledger_sink.core.chain import ChainEntry, content_of
+from ledger_sink.core.heads import Head, ReadHead, truncated
+from ledger_sink.core.verification import ChainCheck
+from ledger_sink.migrate import migrate
+from ledger_sink.postgres_ledger import PostgresLedger, connect
+from ledger_sink.rows import ledger_rows
+from tallygate.servers.find import Kind, find_servers, server_for
+
+SITE = "bench"
+BATCH = 1_000
+"""Entries a transaction: a busy sink's step."""
+COLUMNS = (
+    "site, seq, id, kind, happened_us, recorded_us, identity, location, payload, read_received_us,"
+    " window_us, previous, hash"
+)
+TYPES = (
+    *("text", "int8", "text", "text", "int8", "int8", "text", "text"),
+    *("bytea", "int8", "int8", "bytea", "bytea"),
+)
+BARE = f"""
+create table bare (
+    site text not null, seq bigint not null, id text not null, kind text not null,
+    happened_us bigint not null, recorded_us bigint not null, identity text, location text,
+    payload bytea not null, read_received_us bigint, window_us bigint not null,
+    previous bytea not null, hash bytea not null, primary key (site, seq), unique (site, id));
+create index on bare (site, identity, seq) where identity is not null;
+-- {COLUMNS}
+"""
+"""A table with the ledger's columns and indexes, and nothing behind them."""
+
+
+def entries(count: int) -> list[Entry]:
+    """Location events."""
+    found = []
+    for number in range(count):
+        identity = f"https://id.gs1.org/01/09506000134352/21/{number % 50_000}"
+        at_us = 1_700_000_000_000_000 + number * 1_000
+        event = LocationEvent(
+            kind=LocationKind.PASSED,
+            identity=identity,
+            location=f"door-{number % 8}",
+            direction=Direction.OUT,
+            at_us=at_us,
+            first_us=at_us - 900_000,
+            last_us=at_us + 400_000,
+            confidence=0.98,
+            basis="antenna_order",
+            device=f"door-{number % 8}",
+            sightings=(content_id("sighting", number),),
+            evidence_digest=hashlib.sha256(b"%d" % number).hexdigest(),
+        )
+        found.append(
+            Entry(
+                id=content_id("passage", identity, at_us),
+                kind=EntryKind.LOCATION,
+                happened_us=at_us,
+                identity=identity,
+                location=event.location,
+                payload=canonical(event),
+                read_received_us=at_us + 400_000,
+                window_us=2_000_000,
+            )
+        )
+    return found
+
+
+def copy(connection: psycopg.Connection, batch: list[Entry], first: int) -> float:
+    """COPY a batch into the bare table; seconds."""
+    hash_ = b"\x00" * 32
+    began = time.monotonic()
+    with (
+        connection.transaction(),
+        connection.cursor() as cursor,
+        cursor.copy(f"copy bare ({COLUMNS}) from stdin (format binary)") as rows,
+    ):
+        rows.set_types(TYPES)
+        for seq, one in enumerate(batch, first):
+            rows.write_row(
+                (
+                    *(SITE, seq, one.id, str(one.kind), one.happened_us, 5, one.identity),
+                    *(one.location, one.payload, one.read_received_us, one.window_us),
+                    *(hash_, hash_),
+                )
+            )
+    return time.monotonic() - began
+
+
+def append(ledger: PostgresLedger, batch: list[Entry]) -> float:
+    """Append a batch to the ledger; seconds."""
+    began = time.monotonic()
+    with ledger.connection.transaction():
+        ledger.append(batch, 5)
+    return time.monotonic() - began
+
+
+def verify_rate(rows: list[ChainEntry]) -> tuple[float, float]:
+    """Entries a second: verified against a head, and only hashed."""
+    contents = tuple(truncated(content_of(SITE, row)) for row in rows)
+    head = Head(
+        site=SITE,
+        first=1,
+        seq=len(rows),
+        hash=rows[-1].hash.hex(),
+        contents="",
+        signed_at_us=5,
+        previous="",
+        key="",
+    )
+    gc.collect()
+    began = time.thread_time()
+    check = ChainCheck(SITE, [ReadHead(head, contents)])
+    check.take(rows)
+    report = check.report(chain_seq=len(rows))
+    verified = len(rows) / (time.thread_time() - began)
+    assert not report.findings, report.findings
+    began = time.thread_time()
+    for row in rows:
+        hashlib.sha256(row.payload).digest()
+    return verified, len(rows) / (time.thread_time() - began)
+
+
+def measure(url: str, count: int) -> None:
+    """Measure and print."""
+    migrate(url)
+    made = entries(count)
+    copied = appended = 0.0
+    with psycopg.connect(url, autocommit=True) as bare, connect(url) as connection:
+        bare.execute(BARE)
+        ledger = PostgresLedger(connection, SITE)
+        for start in range(0, count, BATCH):
+            batch = made[start : start + BATCH]
+            copied += copy(bare, batch, start + 1)
+            appended += append(ledger, batch)
+        size = bare.execute(
+            "select pg_total_relation_size('ledger.entries'), pg_total_relation_size('bare')"
+        ).fetchone()
+    assert size is not None
+    with ledger_rows(url, SITE) as stored:
+        began = time.monotonic()
+        rows = [row for batch in stored.batches() for row in batch.entries]
+        read_s = time.monotonic() - began
+    verified, hashed = verify_rate(rows)
+    print(f"{'':34}{'entries/s':>12}{'ratio':>8}")
+    print(f"{'bare COPY':34}{count / copied:>12,.0f}{1:>8.2f}")
+    print(f"{'ledger.append':34}{count / appended:>12,.0f}{copied / appended:>8.2f}")
+    print(f"{'one SHA-256 of each payload':34}{hashed:>12,.0f}{1:>8.2f}")
+    print(f"{'chain verification, per core':34}{verified:>12,.0f}{verified / hashed:>8.2f}")
+    print(f"{'reading the chain back':34}{count / read_s:>12,.0f}")
+    ours, plain = (bytes_ / count for bytes_ in size)
+    print(f"bytes an entry on disk, indexes included: {ours:,.0f} (bare {plain:,.0f})")
+
+
+def main() -> None:
+    """Find PostgreSQL, measure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--entries", type=int, default=200_000)
+    options = parser.parse_args()
+    found = next(one for one in find_servers() if one.kind is Kind.POSTGRES)
+    with tempfile.TemporaryDirectory() as name:
+        server = server_for(found, Path(name))
+        assert server is not None, "name no TALLYGATE_POSTGRES_URL: the benchmark makes its own"
+        print(f"{options.entries:,} entries on {found.name} {found.version}", flush=True)
+        with server.start() as started:
+            measure(started.url, options.entries)
+
+
+if __name__ == "__main__":
+    main()
