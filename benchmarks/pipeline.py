@@ -56,6 +56,8 @@ QUIET_SECONDS = 2.0
 """No output for so long: it is looked whether the last record's output is there."""
 STALLED_SECONDS_MAX = 120.0
 """No output for so long, and not done: the run has failed."""
+LOG_CHARACTERS = 3_000
+"""Of a worker that failed, so much of its last words is shown."""
 START_SECONDS_MAX = 120.0
 PATIENCE_SECONDS = 1e9
 """Without a sink nothing is committed; the worker must not mind."""
@@ -198,7 +200,8 @@ def run_worker(kafka: str, postgres: str, folder: Path, filled: Filled) -> Measu
         "TALLYGATE_POSTGRES_URL": postgres,
     }
     command = [sys.executable, "-m", "stream_processors", "worker", "--data", str(data)]
-    with (folder / "worker.log").open("wb") as log:
+    path = folder / "worker.log"
+    with path.open("wb") as log:
         process = subprocess.Popen(command, env=environment, stderr=log)
     try:
         events = kafka_topic(SITE, "events", LOG)
@@ -206,6 +209,9 @@ def run_worker(kafka: str, postgres: str, folder: Path, filled: Filled) -> Measu
         return watch(
             "Faust worker", process, kafka, events, n, lambda: reached(kafka, events, filled.ends)
         )
+    except AssertionError:
+        sys.stderr.write(path.read_text()[-LOG_CHARACTERS:])
+        raise
     finally:
         process.kill()
         process.wait()

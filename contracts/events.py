@@ -30,6 +30,10 @@ class EntryKind(StrEnum):
     """A new log was opened."""
     EPCIS = "epcis"
     """Another party's EPCIS event."""
+    BOOK = "book"
+    """Master data of the books was changed, or a period closed."""
+    MOVEMENT = "movement"
+    """Stock moved in the books: a balanced set of postings."""
 
 
 class Entry(Row, frozen=True, kw_only=True):
@@ -188,6 +192,8 @@ class Problem(StrEnum):
     """On no line of any load."""
     WRONG_DOOR = "wrong_door"
     """On a line of a load that leaves or arrives elsewhere, or the other way."""
+    NEGATIVE_BOOK = "negative_book"
+    """The book of an item at a location fell below zero."""
 
 
 class DiscrepancyOpened(Record, tag="discrepancy_opened", frozen=True, kw_only=True):

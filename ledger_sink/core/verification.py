@@ -39,6 +39,8 @@ class Fault(StrEnum):
     """Sightings behind an entry are not those that it was decided by."""
     REFERENCE = "reference"
     """Master data is not what its entry says."""
+    POSTING = "posting"
+    """Postings or balances are not what the movements say."""
     FILE = "file"
     """An exported file is damaged or cut off."""
     HEAD = "head"

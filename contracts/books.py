@@ -1,0 +1,154 @@
+"""The words of the books: items as they are counted, movements, and what they are made of.
+
+A movement is a balanced set of postings: for each item, batch and serial its quantities sum to
+zero, because what comes into stock leaves a virtual location (the outside) and the other way.
+Quantities are exact decimals in the item's base unit and travel as text.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from contracts.base import SCHEMA, Record
+
+
+class Disposition(StrEnum):
+    """The state of stock."""
+
+    INSPECTION = "inspection"
+    """Waits for its inspection."""
+    AVAILABLE = "available"
+    """May be used."""
+    FROZEN = "frozen"
+    """Must not be used until somebody says so."""
+    DAMAGED = "damaged"
+    """Is damaged."""
+    EXPIRED = "expired"
+    """Is past its date."""
+
+
+class Reservation(StrEnum):
+    """Whether stock is promised: an axis of its own."""
+
+    NONE = "none"
+    """To nobody."""
+    ALLOCATED = "allocated"
+    """To a document."""
+    PICKED = "picked"
+    """Taken from its place for a document."""
+
+
+class Tracking(StrEnum):
+    """What an item's stock is told apart by."""
+
+    NONE = "none"
+    BATCH = "batch"
+    SERIAL = "serial"
+    BATCH_SERIAL = "batch_serial"
+
+
+class Negative(StrEnum):
+    """What happens when the present book of an item would fall below zero."""
+
+    REFUSE = "refuse"
+    """The movement is refused."""
+    ALARM = "alarm"
+    """It is entered, and opens a discrepancy."""
+
+
+class PlaceKind(StrEnum):
+    """What a location is to the books. All but the first two are virtual: below zero at will."""
+
+    ZONE = "zone"
+    BIN = "bin"
+    SUPPLIER = "supplier"
+    CUSTOMER = "customer"
+    PRODUCTION = "production"
+    IN_TRANSIT = "in_transit"
+    SCRAP = "scrap"
+    ADJUSTMENT = "adjustment"
+    MISSING = "missing"
+    OPENING = "opening"
+
+
+class BookItem(Record, tag="book_item", frozen=True, kw_only=True):
+    """An item as the books count it (payload of an entry of kind `book`)."""
+
+    schema: int = SCHEMA
+    """Version of this record."""
+    item: str
+    """Its number."""
+    base_unit: str = "each"
+    """The unit of every quantity of it."""
+    decimals: int = 0
+    """Decimal places that a quantity may have, 0 to 6."""
+    tracking: Tracking = Tracking.NONE
+    """What its stock is told apart by."""
+    negative: Negative = Negative.REFUSE
+    """What happens below zero."""
+
+
+class BookPlace(Record, tag="book_place", frozen=True, kw_only=True):
+    """A location as the books know it (payload of an entry of kind `book`)."""
+
+    schema: int = SCHEMA
+    """Version of this record."""
+    location: str
+    """Its id."""
+    kind: PlaceKind = PlaceKind.ZONE
+    """What it is."""
+    warehouse: str = ""
+    """The warehouse that it lies in."""
+
+
+class PeriodClosed(Record, tag="period_closed", frozen=True, kw_only=True):
+    """Nothing that happened before may be posted any more (payload of an entry of kind `book`)."""
+
+    schema: int = SCHEMA
+    """Version of this record."""
+    before_us: int
+    """The first moment that is open."""
+
+
+class Posting(Record, frozen=True, kw_only=True):
+    """One line of a movement."""
+
+    item: str
+    """The item's number."""
+    location: str
+    """Where."""
+    quantity: str
+    """How many, signed, in base units: an exact decimal without an exponent."""
+    batch: str = ""
+    """The batch, where the item has batches."""
+    serial: str = ""
+    """The serial number, where the item has them; the quantity is then 1 or -1."""
+    disposition: Disposition = Disposition.AVAILABLE
+    """The state of this stock."""
+    reservation: Reservation = Reservation.NONE
+    """Whether it is promised."""
+    owner: str = ""
+    """Whose it is, where it is not ours (consignment)."""
+
+
+class Movement(Record, tag="movement", frozen=True, kw_only=True):
+    """A balanced set of postings (payload of an entry of kind `movement`)."""
+
+    schema: int = SCHEMA
+    """Version of this record."""
+    id: str
+    """Of the sender: the same movement again changes nothing."""
+    document: str
+    """The document that moves it, such as `GR-1007`; empty for none."""
+    step: str
+    """The process step, such as `goods_receipt`."""
+    happened_us: int
+    """When it happened, UTC microseconds; when it is recorded is another time."""
+    postings: tuple[Posting, ...]
+    """The lines."""
+    person: str = ""
+    """Who, from a sign-in; empty for nobody that is known."""
+    is_physical: bool = False
+    """True: somebody or something saw it move. It is never refused for a negative book."""
+    reverses: str = ""
+    """The movement that it takes back, line by line; empty for none."""
