@@ -103,6 +103,9 @@ def verify(
     proof: Annotated[
         Path | None, typer.Option(help="Verify the proof of one entry: needs the key alone.")
     ] = None,
+    balances: Annotated[
+        bool, typer.Option("--balances", help="Recompute the books from the movements instead.")
+    ] = False,
     heads: Heads = None,
     public_key: PublicKey = None,
     data: Folder = DEFAULT_FOLDER,
@@ -114,6 +117,8 @@ def verify(
     from tallygate import auditing  # noqa: PLC0415
     from tallygate.ledger import find_site  # noqa: PLC0415
 
+    if balances:
+        raise typer.Exit(auditing.run_verify_balances(data, postgres, find_site(data, site)))
     published = auditing.Published(data, heads, public_key)
     if proof is not None:
         raise typer.Exit(auditing.run_verify_proof(published, proof))

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from contracts.codec import canonical
+from ledger_sink.books import verify_books
 from ledger_sink.core.export import ExportError
 from ledger_sink.export import export
 from ledger_sink.heads_file import HEADS, PUBLIC_KEY
@@ -56,6 +57,21 @@ def run_verify(published: Published, postgres: str | None, site: str) -> int:
         pass
     url = find_postgres(published.folder, postgres)
     return _told(lambda: verify(url, site, heads, key))
+
+
+def run_verify_balances(folder: Path, postgres: str | None, site: str) -> int:
+    """Recompute the books from the movements; 0 where they are right."""
+    console = plain_console()
+    with look_into(folder, postgres, site), told_errors():
+        report = verify_books(find_postgres(folder, postgres), site)
+    console.print(f"{report.movements:,} movements recomputed")
+    if not report.findings:
+        console.print("[green]The books are what the movements say.[/green]")
+        return 0
+    console.print("[red]The books are not what the movements say:[/red]")
+    for finding in report.findings:
+        console.print(f"- {finding.fault}: {finding.text}", markup=False)
+    return 1
 
 
 def run_verify_file(published: Published, path: Path) -> int:

@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -32,6 +33,7 @@ from contracts.codec import canonical
 from ledger_sink.books import Balance, Books, verify_books
 from ledger_sink.core.books_check import Key
 from ledger_sink.postgres_ledger import PostgresLedger, connect
+from tests.integration.test_command_line_looks import tallygate
 from tests.support.servers import Fresh
 
 SECOND = 1_000_000
@@ -357,6 +359,18 @@ def test_books_that_a_superuser_changed_are_found(
     report = verify_books(embedded.postgres_url, "demo")
     assert report.findings
     assert all(finding.fault == "posting" for finding in report.findings)
+
+
+def test_the_command_says_whether_the_books_are_right(
+    embedded: Fresh, books: Books, connection: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    post(books, move("m1", "10"))
+    where = ("--postgres", embedded.postgres_url, "--site", "demo", "--data", str(tmp_path))
+    code, said = tallygate("verify", "--balances", *where)
+    assert (code, "The books are what the movements say." in said) == (0, True), said
+    connection.execute("update ledger.balances set quantity = 11 where location = 'A'")
+    code, said = tallygate("verify", "--balances", *where)
+    assert (code, "the book of bolt at A is 10, not 11" in said) == (1, True), said
 
 
 def test_who_may_only_append_may_only_append(
