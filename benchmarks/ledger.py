@@ -5,8 +5,9 @@
 
 The same rows (location events as the sink makes them, batches of 1,000, each a transaction of its
 own) go into a bare table by COPY and into the ledger by its one function, which chains and skips
-duplicates; in turns, so that a noisy machine hurts both. Then the chain is read back and verified,
-and the verification of rows that lie in memory is compared with one bare SHA-256 of each payload.
+duplicates; in turns, so that a noisy machine hurts both. Movements of two postings each are posted
+with all checks and balances, and compared with a bare COPY of as many rows as they lead to. Then
+the chain is read back, and its verification in memory compared with one SHA-256 of each payload.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from pathlib import Path
 
 import psycopg
 
+from contracts.books import BookItem, BookPlace, Movement, PlaceKind, Posting
 from contracts.codec import canonical
 from contracts.events import Direction, Entry, EntryKind, LocationEvent, LocationKind
 from contracts.ids import content_id
+from ledger_sink.books import Books
 from ledger_sink.core.chain import ChainEntry, content_of
 from ledger_sink.core.heads import Head, ReadHead, truncated
 from ledger_sink.core.verification import ChainCheck
@@ -32,6 +35,12 @@ from ledger_sink.rows import ledger_rows
 from tallygate.servers.find import Kind, find_servers, server_for
 
 SITE = "bench"
+BOOKS_SITE = "books"
+ITEMS = 500
+MOVEMENTS = 100
+"""Movements that a document's lines make at once."""
+ROWS_OF_MOVEMENT = 3
+"""An entry and two postings; balances come on top."""
 BATCH = 1_000
 """Entries a transaction: a busy sink's step."""
 COLUMNS = (
@@ -118,6 +127,33 @@ def append(ledger: PostgresLedger, batch: list[Entry]) -> float:
     return time.monotonic() - began
 
 
+def post_rate(connection: psycopg.Connection, count: int) -> float:
+    """Movements a second, posted in batches of a hundred."""
+    books = Books(PostgresLedger(connection, BOOKS_SITE))
+    for location, kind in (("A", PlaceKind.ZONE), ("supplier", PlaceKind.SUPPLIER)):
+        books.put(BookPlace(location=location, kind=kind), 5)
+    for number in range(ITEMS):
+        books.put(BookItem(item=f"item-{number}"), 5)
+    movements = [
+        Movement(
+            id=f"m{number}",
+            document=f"GR-{number // 10}",
+            step="goods_receipt",
+            happened_us=number,
+            postings=(
+                Posting(item=f"item-{number % ITEMS}", location="supplier", quantity="-3"),
+                Posting(item=f"item-{number % ITEMS}", location="A", quantity="3"),
+            ),
+        )
+        for number in range(count)
+    ]
+    began = time.monotonic()
+    for start in range(0, count, MOVEMENTS):
+        for posted in books.post(movements[start : start + MOVEMENTS], 10**15):
+            assert posted.outcome == "entered", posted.problem
+    return count / (time.monotonic() - began)
+
+
 def verify_rate(rows: list[ChainEntry]) -> tuple[float, float]:
     """Entries a second: verified against a head, and only hashed."""
     contents = tuple(truncated(content_of(SITE, row)) for row in rows)
@@ -159,6 +195,7 @@ def measure(url: str, count: int) -> None:
         size = bare.execute(
             "select pg_total_relation_size('ledger.entries'), pg_total_relation_size('bare')"
         ).fetchone()
+        posted = post_rate(connection, max(MOVEMENTS, count // 40))
     assert size is not None
     with ledger_rows(url, SITE) as stored:
         began = time.monotonic()
@@ -168,6 +205,8 @@ def measure(url: str, count: int) -> None:
     print(f"{'':34}{'entries/s':>12}{'ratio':>8}")
     print(f"{'bare COPY':34}{count / copied:>12,.0f}{1:>8.2f}")
     print(f"{'ledger.append':34}{count / appended:>12,.0f}{copied / appended:>8.2f}")
+    rate = ROWS_OF_MOVEMENT * posted * copied / count
+    print(f"{'movements (3 rows and balances)':34}{posted:>12,.0f}{rate:>8.2f}")
     print(f"{'one SHA-256 of each payload':34}{hashed:>12,.0f}{1:>8.2f}")
     print(f"{'chain verification, per core':34}{verified:>12,.0f}{verified / hashed:>8.2f}")
     print(f"{'reading the chain back':34}{count / read_s:>12,.0f}")

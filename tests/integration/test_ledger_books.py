@@ -382,7 +382,7 @@ def test_who_may_only_append_may_only_append(
         "update ledger.balances set quantity = 0",
         "delete from ledger.postings",
         "truncate ledger.postings",
-        "select ledger.enter_movement('demo', 1, '', '{}')",
+        "select ledger.enter_movement('demo', 1, '', '{}', null)",
         "insert into ledger.book_items select * from ledger.book_items",
         "insert into ledger.allowed_changes values ('disposition', 'damaged', 'available')",
     ]

@@ -147,6 +147,17 @@ create or replace view ledger.items_now as
 create or replace view ledger.places_now as
     select distinct on (site, location) * from ledger.book_places order by site, location, seq desc;
 
+-- The newest row of one item or location: one look into the index.
+create or replace function ledger.book_item_now(of_site text, of_item text) returns setof ledger.book_items
+    language sql stable as $$
+    select i.* from ledger.book_items i where i.site = of_site and i.item = of_item order by i.seq desc limit 1
+$$;
+create or replace function ledger.book_place_now(of_site text, of_location text) returns setof ledger.book_places
+    language sql stable as $$
+    select p.* from ledger.book_places p where p.site = of_site and p.location = of_location
+    order by p.seq desc limit 1
+$$;
+
 -- Enter master data of the books: an entry of kind book, and the row that the functions below read. The same again
 -- changes nothing. Gives whether it is new.
 create or replace function ledger.put_book(of_site text, at_us bigint, payload bytea) returns boolean
@@ -206,8 +217,8 @@ create or replace function ledger.mistakes_in(of_site text, at_us bigint, moveme
         select l.*, i.decimals, i.tracking, i.base_unit, p.kind as place_kind,
             case when l.quantity ~ '^-?[0-9]{1,20}(\.[0-9]{1,20})?$' then l.quantity::numeric end as amount
         from ledger.lines_of(movement) l
-        left join ledger.items_now i on i.site = of_site and i.item = l.item
-        left join ledger.places_now p on p.site = of_site and p.location = l.location
+        left join lateral ledger.book_item_now(of_site, l.item) i on true
+        left join lateral ledger.book_place_now(of_site, l.location) p on true
     ), moves as (
         select f.line, f.disposition as before_disposition, t.disposition as after_disposition,
             f.reservation as before_reservation, t.reservation as after_reservation
@@ -267,19 +278,31 @@ create or replace function ledger.mistakes_in(of_site text, at_us bigint, moveme
         select from ledger.entries e where e.site = of_site and e.kind = 'movement' and e.id = movement ->> 'reverses')
 $$;
 
--- What a movement would leave of each key that it lowers at a real location: those below zero.
+-- An item at a location whose book is or was below zero, and by how much.
+do $$
+begin
+    create type ledger.shortage as (item text, location text, quantity numeric);
+exception when duplicate_object then
+    null;
+end
+$$;
+
+-- The keys that a movement would bring below zero at a real location.
 create or replace function ledger.shortages(of_site text, movement jsonb)
-    returns table (line integer, item text, location text, present numeric, after numeric, policy text)
-    language sql stable as $$
-    select min(l.line), l.item, l.location, coalesce(b.quantity, 0), coalesce(b.quantity, 0) + sum(l.quantity::numeric),
-        i.negative
-    from ledger.lines_of(movement) l
-    join ledger.places_now p on p.site = of_site and p.location = l.location and p.kind in ('zone', 'bin')
-    join ledger.items_now i on i.site = of_site and i.item = l.item
-    left join ledger.balances b on (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
-        = (of_site, l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner)
-    group by l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner, b.quantity, i.negative
-    having sum(l.quantity::numeric) < 0 and coalesce(b.quantity, 0) + sum(l.quantity::numeric) < 0
+    returns table (line integer, present numeric, policy text, short ledger.shortage) language sql stable as $$
+    select k.line, k.present, i.negative, row(k.item, k.location, -k.present - k.quantity)::ledger.shortage
+    from (
+        select min(l.line) as line, l.item, l.location, coalesce(b.quantity, 0) as present,
+            sum(l.quantity::numeric) as quantity
+        from ledger.lines_of(movement) l
+        left join ledger.balances b
+            on (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
+            = (of_site, l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner)
+        group by l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner, b.quantity
+        having sum(l.quantity::numeric) < 0 and coalesce(b.quantity, 0) + sum(l.quantity::numeric) < 0
+    ) k
+    join lateral ledger.book_place_now(of_site, k.location) p on p.kind in ('zone', 'bin')
+    join lateral ledger.book_item_now(of_site, k.item) i on true
 $$;
 
 -- Post movements, one after the other, each whole or not at all: a refused one becomes a reject entry with its reasons
@@ -293,12 +316,14 @@ declare
     said jsonb;
     given bytea;
     known bytea;
+    short ledger.shortage[];
 begin
     for place in 1 .. cardinality(payloads) loop
         given := payloads[place];
         said := convert_from(given, 'UTF8')::jsonb;
         seq := null;
         problem := null;
+        short := null;
         select e.payload, e.seq into known, seq from ledger.entries e where e.site = of_site and e.id = said ->> 'id';
         if found then
             outcome := case when known = given then 'known' else 'refused' end;
@@ -307,15 +332,17 @@ begin
             select string_agg(case when m.line > 0 then format('line %s: %s', m.line, m.problem) else m.problem end,
                 '; ' order by m.line, m.problem) into problem
             from ledger.mistakes_in(of_site, at_us, said) m;
-            if problem is null and not (said ->> 'is_physical')::boolean then
-                select string_agg(format('line %s: %s of item %s at %s, %s asked for', s.line, s.present, s.item,
-                    s.location, s.present - s.after), '; ' order by s.line) into problem
-                from ledger.shortages(of_site, said) s where s.policy = 'refuse';
+            if problem is null then
+                select array_agg(s.short), string_agg(
+                    format('line %s: %s of item %s at %s, %s asked for', s.line, s.present, (s.short).item,
+                        (s.short).location, s.present + (s.short).quantity), '; ' order by s.line
+                ) filter (where s.policy = 'refuse' and not (said ->> 'is_physical')::boolean)
+                into short, problem from ledger.shortages(of_site, said) s;
             end if;
             outcome := case when problem is null then 'entered' else 'refused' end;
         end if;
         if outcome = 'entered' then
-            seq := ledger.enter_movement(of_site, at_us, given, said);
+            seq := ledger.enter_movement(of_site, at_us, given, said, short);
         elsif outcome = 'refused' then
             perform ledger.refuse_movement(of_site, at_us, given, problem);
             seq := null;
@@ -326,19 +353,17 @@ end
 $$;
 
 -- Enter one movement that is right: its entry, its postings, the balances, and a discrepancy for each shortage.
-create or replace function ledger.enter_movement(of_site text, at_us bigint, payload bytea, movement jsonb)
-    returns bigint language plpgsql security definer set search_path = ledger, pg_temp as $$
+create or replace function ledger.enter_movement(
+    of_site text, at_us bigint, payload bytea, movement jsonb, short ledger.shortage[]
+) returns bigint language plpgsql security definer set search_path = ledger, pg_temp as $$
 declare
     happened constant bigint := (movement ->> 'happened_us')::bigint;
     place bigint;
     recorded bigint;
-    short record;
 begin
-    for short in select s.item, s.location, -s.after as quantity from ledger.shortages(of_site, movement) s loop
-        perform ledger.open_shortage(
-            of_site, at_us, movement ->> 'id', short.item, short.location, short.quantity, happened
-        );
-    end loop;
+    if short is not null then
+        perform ledger.open_shortages(of_site, at_us, movement ->> 'id', short, happened);
+    end if;
     select a.last_seq into place from ledger.append(
         of_site, at_us, array[movement ->> 'id'], array['movement'], array[happened], array[null::text],
         array[null::text], array[payload], array[null::bigint], array[0::bigint]
@@ -367,21 +392,29 @@ begin
     from ledger.lines_of(movement) l
     join ledger.balances b on (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
         = (of_site, l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner);
-    for short in select s.item, s.location, s.quantity from ledger.past_shortages(of_site, place) s loop
-        perform ledger.open_shortage(
-            of_site, at_us, movement ->> 'id', short.item, short.location, short.quantity, happened
-        );
-    end loop;
+    -- A late one: something that is known already happened after it.
+    if exists (
+        select from ledger.lines_of(movement) l
+        where l.quantity::numeric < 0 and exists (
+            select from ledger.postings q
+            where q.site = of_site and q.item = l.item and q.location = l.location and q.happened_us > happened
+        )
+    ) then
+        short := array(select s from ledger.past_shortages(of_site, place) s);
+        if cardinality(short) > 0 then
+            perform ledger.open_shortages(of_site, at_us, movement ->> 'id', short, happened);
+        end if;
+    end if;
     return place;
 end
 $$;
 
 -- Keys that a late movement lowered, and whose book at some instant since then is below zero by what is known now.
 create or replace function ledger.past_shortages(of_site text, place bigint)
-    returns table (item text, location text, quantity numeric) language sql stable as $$
+    returns setof ledger.shortage language sql stable as $$
     select l.item, l.location, -min(t.after)
     from ledger.postings l
-    join ledger.places_now p on p.site = of_site and p.location = l.location and p.kind in ('zone', 'bin')
+    join lateral ledger.book_place_now(of_site, l.location) p on p.kind in ('zone', 'bin')
     cross join lateral (
         select q.happened_us, sum(sum(q.quantity)) over (order by q.happened_us) as after
         from ledger.postings q
@@ -400,29 +433,34 @@ create or replace function ledger.past_shortages(of_site text, place bigint)
     group by l.item, l.location
 $$;
 
--- A discrepancy: the present book of an item fell below zero, and what was seen counts more than the book.
-create or replace function ledger.open_shortage(
-    of_site text, at_us bigint, movement text, item text, location text, quantity numeric, happened bigint
+-- Discrepancies: the book of items fell below zero, and what was seen counts more than the book.
+create or replace function ledger.open_shortages(
+    of_site text, at_us bigint, movement text, short ledger.shortage[], happened bigint
 ) returns void language sql security definer set search_path = ledger, pg_temp as $$
     select ledger.append(
-        of_site, at_us, array[d.id], array['discrepancy_opened'], array[happened], array[null::text], array[location],
-        array[convert_to(concat(
+        of_site, at_us, array_agg(d.id), array_agg('discrepancy_opened'::text), array_agg(happened),
+        array_agg(null::text), array_agg(d.location), array_agg(convert_to(concat(
             '{"type":"discrepancy_opened","schema":1,"discrepancy":', ledger.json_text(d.id),
-            ',"problem":"negative_book","load":null,"expected_load":null,"location":', ledger.json_text(location),
-            ',"identities":[],"item":', ledger.json_text(item), ',"quantity":', ceil(quantity),
+            ',"problem":"negative_book","load":null,"expected_load":null,"location":', ledger.json_text(d.location),
+            ',"identities":[],"item":', ledger.json_text(d.item), ',"quantity":', ceil(d.quantity),
             ',"at_us":', happened, ',"found_us":', at_us, ',"evidence":[', ledger.json_text(movement), ']}'
-        ), 'UTF8')],
-        array[null::bigint], array[0::bigint]
+        ), 'UTF8')),
+        array_agg(null::bigint), array_agg(0::bigint)
     )
-    from (select left(encode(sha256(convert_to(
-        concat_ws(' ', 'negative_book', movement, item, location), 'UTF8')), 'hex'), 32) as id) d
+    from (
+        select left(encode(sha256(convert_to(
+            concat_ws(' ', 'negative_book', movement, s.item, s.location), 'UTF8')), 'hex'), 32) as id,
+            s.item, s.location, max(s.quantity) as quantity
+        from unnest(short) s group by s.item, s.location
+    ) d
 $$;
 
 -- A reject for a movement that was refused.
 create or replace function ledger.refuse_movement(of_site text, at_us bigint, payload bytea, problem text)
     returns void language sql security definer set search_path = ledger, pg_temp as $$
     select ledger.append(
-        of_site, at_us, array[left(encode(sha256(convert_to('refused movement ' || problem, 'UTF8') || payload), 'hex'), 32)],
+        of_site, at_us,
+        array[left(encode(sha256(convert_to('refused movement ' || problem, 'UTF8') || payload), 'hex'), 32)],
         array['reject'], array[at_us], array[null::text], array[null::text],
         array[ledger.reject_payload('books', problem, payload, at_us)], array[null::bigint], array[0::bigint]
     )
@@ -454,9 +492,10 @@ $$;
 revoke all on function
     ledger.put_book(text, bigint, bytea), ledger.lines_of(jsonb), ledger.mistakes_in(text, bigint, jsonb),
     ledger.shortages(text, jsonb), ledger.post(text, bigint, bytea[]),
-    ledger.enter_movement(text, bigint, bytea, jsonb), ledger.refuse_movement(text, bigint, bytea, text),
-    ledger.open_shortage(text, bigint, text, text, text, numeric, bigint), ledger.check_double_entry(),
-    ledger.past_shortages(text, bigint),
+    ledger.enter_movement(text, bigint, bytea, jsonb, ledger.shortage[]),
+    ledger.refuse_movement(text, bigint, bytea, text),
+    ledger.open_shortages(text, bigint, text, ledger.shortage[], bigint), ledger.check_double_entry(),
+    ledger.past_shortages(text, bigint), ledger.book_item_now(text, text), ledger.book_place_now(text, text),
     ledger.book_recorded(text, text, bigint), ledger.book_happened(text, text, bigint, bigint)
     from public;
 grant execute on function ledger.put_book(text, bigint, bytea), ledger.post(text, bigint, bytea[]) to ledger_appender;
