@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -31,6 +31,13 @@ LOOK_SECONDS = 1.0
 SILENT_SECONDS = 15.0
 """No record came for so long, though ticks come five times a second: is Faust dead, or is the
 bridge? Kafka is asked."""
+BUSY_SECONDS = 5.0
+"""Another partition took a record within this: Faust is alive."""
+BEHIND_RECORDS = 500
+"""Another partition has more than this before it: there is a backlog, and brokers may serve some
+partitions of a backlog long before others."""
+STARVED_SECONDS_MAX = 180.0
+"""Even behind a backlog no partition is to wait longer."""
 SUPERSEDED_SECONDS = 20.0
 """Another worker has the partition; Kafka should take it from us within a session or two."""
 SKIPPED_SECONDS = 10.0
@@ -75,6 +82,8 @@ class Held:
         """The core's part of watching."""
         self.record_s = time.monotonic()
         """When a record was taken last."""
+        self.asked_s = self.record_s
+        """When Kafka was asked last whether there are records."""
         self.skipped_since_s: float | None = None
         """Since when records come that are not due."""
         self.superseded_since_s: float | None = None
@@ -110,6 +119,18 @@ class Held:
         """What follows from the ledger's row of the partition."""
         with self._lock:
             return self.watch.judge(position.epoch, position.next_offset, now_s)
+
+
+def is_stuck(silent_s: float, others: Sequence[tuple[float, int]]) -> bool:
+    """Whether records that lie in Kafka will not come by themselves.
+
+    `others`: of the worker's other partitions, for how long they were silent and how many records
+    lie before them. Where one of them works off a backlog, this one's turn comes.
+    """
+    has_backlog = any(
+        other_s < BUSY_SECONDS and records > BEHIND_RECORDS for other_s, records in others
+    )
+    return not has_backlog or silent_s > STARVED_SECONDS_MAX
 
 
 class Guard:
@@ -175,8 +196,8 @@ class Guard:
                 )
             if held.skipped_since_s is not None and now_s - held.skipped_since_s > SKIPPED_SECONDS:
                 journal.exit_now(RESTART, "the record that is due does not come", partition=number)
-            if now_s - held.record_s > SILENT_SECONDS:
-                self._ask_kafka(number, held)
+            if now_s - max(held.record_s, held.asked_s) > SILENT_SECONDS:
+                self._ask_kafka(number, held, now_s)
 
     @staticmethod
     def _superseded(number: int, held: Held, now_s: float) -> None:
@@ -186,20 +207,35 @@ class Guard:
         elif now_s - held.superseded_since_s > SUPERSEDED_SECONDS:
             journal.exit_now(RESTART, "a partition was not taken back by Kafka", partition=number)
 
-    def _ask_kafka(self, number: int, held: Held) -> None:
-        """Ends the process if Kafka has records that did not come."""
+    def _ask_kafka(self, number: int, held: Held, now_s: float) -> None:
+        """End the process if Kafka has records that did not come, and no backlog explains it."""
+        held.asked_s = now_s
+        others = {each: other for each, other in self._held.items() if each != number}
+        ends = self._ends((number, *others))
         due = held.partition.next_offset
-        topic = kafka_topic(self._settings.site, "reads", self._log)
-        reader = consumer(self._settings.kafka)
-        try:
-            _, end = reader.get_watermark_offsets(TopicPartition(topic, number), timeout=5.0)
-        except KafkaException:
-            # Kafka is down: nothing can come.
-            end = due
-        finally:
-            reader.close()
-        if end > due:
+        if ends.get(number, due) <= due:
+            # Nothing is there, or Kafka is down: nothing can come.
+            held.record_s = now_s
+            return
+        busy = [
+            (now_s - other.record_s, ends.get(each, 0) - other.partition.next_offset)
+            for each, other in others.items()
+        ]
+        if is_stuck(now_s - held.record_s, busy):
             journal.exit_now(
                 RESTART, "records lie in Kafka and do not come", partition=number, offset=due
             )
-        held.record_s = time.monotonic()
+
+    def _ends(self, partitions: tuple[int, ...]) -> dict[int, int]:
+        """Where partitions of the log end; those that Kafka does not tell are left out."""
+        topic = kafka_topic(self._settings.site, "reads", self._log)
+        reader = consumer(self._settings.kafka)
+        try:
+            return {
+                each: reader.get_watermark_offsets(TopicPartition(topic, each), timeout=5.0)[1]
+                for each in partitions
+            }
+        except KafkaException:
+            return {}
+        finally:
+            reader.close()

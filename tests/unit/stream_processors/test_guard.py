@@ -8,7 +8,7 @@ from stream_processors.core.partition import Partition
 from stream_processors.core.reference import Reference
 from stream_processors.core.understanding import Understanding
 from stream_processors.core.watch import STALLED_AFTER_S, CommitWatch, Verdict
-from stream_processors.io.guard import Held, Patience
+from stream_processors.io.guard import STARVED_SECONDS_MAX, Held, Patience, is_stuck
 from stream_processors.io.ledger import Position
 
 
@@ -68,3 +68,14 @@ def test_a_spoiled_file_of_patience_is_forgotten(tmp_path: Path) -> None:
     path.write_text("{")
     assert Patience(path).seconds == STALLED_AFTER_S
     assert not path.exists()
+
+
+def test_a_partition_that_waits_behind_another_s_backlog_is_not_stuck() -> None:
+    assert not is_stuck(40.0, [(0.1, 20_000), (30.0, 20_000)])
+
+
+def test_a_partition_is_stuck_where_the_others_have_nothing_to_do_or_do_nothing() -> None:
+    assert is_stuck(16.0, [])
+    assert is_stuck(16.0, [(0.1, 3)])
+    assert is_stuck(16.0, [(16.0, 20_000)])
+    assert is_stuck(STARVED_SECONDS_MAX + 1, [(0.1, 20_000)])
