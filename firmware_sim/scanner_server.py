@@ -21,6 +21,7 @@ class ScannerServer:
         self.device = device
         self.emitted = 0
         self.no_reads = 0
+        self.no_reads_unheard = 0
         self.unheard = 0
         self.served = 0
         self._triggers = triggers[::-1]
@@ -74,16 +75,14 @@ class ScannerServer:
         heard = False
         for client in self._clients:
             heard |= client.write(line_of(trigger.code))
-        if not trigger.code:
-            self.no_reads += 1
-        elif heard:
-            self.emitted += 1
-            if trigger.scan is not None:
-                trigger.scan.counts += 1
-        else:
-            self.unheard += 1
-            if trigger.scan is not None:
-                trigger.scan.unheard += 1
+        self.no_reads += not trigger.code
+        self.no_reads_unheard += not trigger.code and not heard
+        # That nothing could be read is a message like any other; of what passed it is no read.
+        self.emitted += heard
+        self.unheard += not heard
+        if trigger.code and trigger.scan is not None:
+            trigger.scan.counts += heard
+            trigger.scan.unheard += not heard
 
 
 class _Client(asyncio.Protocol):

@@ -1,6 +1,6 @@
 """A scanned code to the canonical URI of what it names: GS1 element strings and Digital Links.
 
-Element strings and links are read by `biip`. The AIM symbology identifier that a scanner may put in
+Element strings and links are read by `biip`. The symbology identifier that a scanner may put in
 front (`]C1` is GS1-128, `]d2` GS1 DataMatrix, `]E0` EAN-13) decides which reading is tried; without
 one, only forms that carry a check digit or brackets are believed, because a plain number is more
 often an order number than a GS1 key. A key whose check digit is wrong names nothing.
@@ -21,6 +21,7 @@ from biip.gs1_messages import GS1Message
 
 from contracts.epc_uri import epc_uri_to_uri
 from contracts.gs1_keys import GS1_CHARACTERS, ROOT, escaped, is_checked
+from contracts.symbologies import symbology_of
 
 Elements = dict[str, str]
 """Application identifier to value."""
@@ -29,7 +30,11 @@ SEPARATOR = "\x1d"
 """What stands for FNC1 between element strings."""
 _AIM = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 _TRADE_ITEM_SYMBOLOGIES = ("]E0", "]E3", "]E4", "]I1")
-_MESSAGE_SYMBOLOGIES = ("]C1", "]e0", "]d2", "]Q3", "]J1")
+_UNCHECKED_ITF = "]I0"
+"""ITF whose check digit the scanner did not look at: an ITF-14 all the same, if it is right."""
+_WITH_ADD_ON = "]E3"
+_ADD_ON_LENGTHS = (2, 5)
+_EAN_LENGTHS = (12, 13)
 _GTIN_LENGTHS = (8, 12, 13, 14)
 _SSCC_LENGTH = 18
 _GTIN_LENGTH = 14
@@ -81,6 +86,11 @@ def without_aim(text: str) -> str:
     return text[3:] if _AIM.match(text) else text
 
 
+def aim_of(text: str) -> str:
+    """The symbology identifier in front of a code, such as `]C1`; empty where there is none."""
+    return text[:3] if _AIM.match(text) else ""
+
+
 def code_to_uri(text: str) -> str | None:
     """The canonical URI of what a scanned code names, or None where it is no GS1 code."""
     data = without_aim(text)
@@ -88,7 +98,7 @@ def code_to_uri(text: str) -> str | None:
     if data.startswith("urn:epc:"):
         return epc_uri_to_uri(data)
     try:
-        return _pick(_elements(aim, data))
+        return elements_to_uri(_elements(aim, data))
     except (BiipException, ValueError, LookupError):
         # Arriving data: biip raises its own, and ValueError or LookupError where it meets more
         # than it expected.
@@ -99,9 +109,12 @@ def _elements(aim: str, data: str) -> Elements:
     """The label's element strings by AI; none where it is not to be believed."""
     if data[:8].lower().startswith(("https://", "http://")):
         return _by_ai(GS1DigitalLinkURI.parse(_with_numbers(data), config=_CONFIG))
-    if aim in _MESSAGE_SYMBOLOGIES:
+    if (symbology_of(aim) or "").startswith("gs1_"):
         return _by_ai(GS1Message.parse(data.lstrip(SEPARATOR), config=_CONFIG))
-    if aim in _TRADE_ITEM_SYMBOLOGIES or (not aim and len(data) in _GTIN_LENGTHS):
+    if aim == _WITH_ADD_ON:
+        data = _without_add_on(data)
+    is_plain = aim in ("", _UNCHECKED_ITF)
+    if aim in _TRADE_ITEM_SYMBOLOGIES or (is_plain and len(data) in _GTIN_LENGTHS):
         return {"01": data.zfill(_GTIN_LENGTH)} if len(data) in _GTIN_LENGTHS else {}
     if data.startswith("(") and not aim:
         return _by_ai(GS1Message.parse_hri(data, config=_CONFIG))
@@ -113,6 +126,14 @@ def _elements(aim: str, data: str) -> Elements:
     if believed and not aim:
         return _by_ai(GS1Message.parse(data.lstrip(SEPARATOR), config=_CONFIG))
     return {}
+
+
+def _without_add_on(data: str) -> str:
+    """An EAN-13 or UPC-A without the two or five digits of a magazine's issue behind it."""
+    for digits in _ADD_ON_LENGTHS:
+        if len(data) - digits in _EAN_LENGTHS:
+            return data[:-digits]
+    return data
 
 
 def _by_ai(message: GS1Message | GS1DigitalLinkURI) -> Elements:
@@ -133,7 +154,7 @@ def _with_numbers(link: str) -> str:
     return urlunsplit(parts._replace(path="/".join(segments)))
 
 
-def _pick(elements: Elements) -> str | None:
+def elements_to_uri(elements: Elements) -> str | None:
     """The identity in a label's element strings."""
     for key in _KEYS:
         value = elements.get(key.ai, "")

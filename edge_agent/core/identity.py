@@ -36,7 +36,12 @@ def identity_of_code(code: bytes) -> str:
     """The identity in a scanned code, with or without its symbology identifier."""
     text = code.decode("latin-1")
     uri = code_to_uri(text) if code.isascii() else None
-    return uri or _raw(without_aim(text).encode("latin-1"))
+    return uri or raw_identity(code)
+
+
+def raw_identity(code: bytes) -> str:
+    """The identity of a code that names nothing of GS1: its content, whatever the symbol."""
+    return _raw(without_aim(code.decode("latin-1")).encode("latin-1"))
 
 
 def _raw(content: bytes) -> str:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from firmware_sim.core.dice import stream
+from firmware_sim.core.scanner_styles import STYLES, message
 from firmware_sim.core.shift import Scan, Shift
 from firmware_sim.core.tracks import SECOND
 
-STX = b"\x02"
-ETX = b"\x03"
-END = b"\r\n"
-NO_READ = "NOREAD"
 GS1_128 = "]C1"
 """AIM identifier of GS1-128, on cases and pallets."""
 GS1_DATA_MATRIX = "]d2"
@@ -50,4 +47,4 @@ def triggers_of(shift: Shift) -> list[Trigger]:
 
 def line_of(code: str) -> bytes:
     """A trigger's line on the wire: STX, the code or NOREAD, ETX CR LF."""
-    return STX + (code or NO_READ).encode("ascii") + ETX + END
+    return message([code] if code else [], STYLES["generic"])
