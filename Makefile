@@ -53,6 +53,7 @@ types: $(VENV)/.dev
 
 bench: $(VENV)/.dev ## Compare with peers: ratios, in one run, on the same input. Takes most of an hour.
 	$(BIN)/python -m benchmarks.llrp
+	$(BIN)/python -m benchmarks.agent
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.memory

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from contracts.codec import reject
-from contracts.reads import GateSignal, Read, Reject
+from contracts.reads import DeviceChange, GateSignal, Read, Reject
 from contracts.site_devices import DeviceTable
+from contracts.site_llrp import LlrpTable, TriggerTable
 from edge_agent.core.batcher import Heard
-from edge_agent.core.device_time import DeviceTime
+from edge_agent.core.device_time import ClockLimit, DeviceTime
 from edge_agent.core.device_watch import DeviceWatch
 from edge_agent.core.identity import identity_of_epc
-from edge_agent.core.llrp.events import AntennaChanged, GpiChanged, ReaderNoticed, Signal
+from edge_agent.core.llrp.events import (
+    AntennaChanged,
+    ClockShown,
+    GpiChanged,
+    ReaderNoticed,
+    Signal,
+)
+from edge_agent.core.llrp.filters import EpcFilters
+from edge_agent.core.llrp.profiles import BEHAVIOURS
 from edge_agent.core.llrp.reports import TagReport
-from edge_agent.core.llrp.rospec import ReaderSettings
+from edge_agent.core.llrp.rospec import InputTrigger, ReaderSettings
 from edge_agent.devices.stack_light import StackLights
 from edge_agent.door import Door
 from edge_agent.intake import steady_us
@@ -24,31 +33,87 @@ class LlrpIntake:
     """Takes what `LlrpReader` tells; each call returns when there was room for it."""
 
     def __init__(
-        self, *, source: str, intake: Door, watch: DeviceWatch, lights: StackLights
+        self,
+        *,
+        source: str,
+        intake: Door,
+        watch: DeviceWatch,
+        lights: StackLights,
+        filters: EpcFilters = EpcFilters(),  # noqa: B008 - a value: it cannot change.
+        clock_off_us: int = 0,
     ) -> None:
-        """`source` names the device in rejects: `{gateway}/{device}`."""
+        """`source` names the device in rejects: `{gateway}/{device}`.
+
+        `clock_off_us`: a clock that is further off is told; 0: never.
+        """
+        self.filtered = 0
+        """Tags that are not wanted and that the reader reported all the same."""
         self._source = source
         self._intake = intake
         self._watch = watch
         self._lights = lights
+        self._filters = filters
         self._time = DeviceTime()
+        self._limit = ClockLimit(clock_off_us)
         # It may have kept reports while this agent was not there.
         intake.device_left(watch.device)
 
     async def on_reports(self, reports: list[TagReport], received_wall_s: float) -> None:
         """Take the tag reports of one message."""
         received_us = self._intake.domain_us(received_wall_s)
+        if self._filters:
+            reports = self._wanted(reports)
         reads: list[Read] = []
         rejects: list[Reject] = []
+        utc_us, device = self._time.utc_us, self._watch.device
+        # Every tag of every reader passes here: local names, one loop.
         for report in reports:
-            if report.epc_bits:
-                reads.append(self._read_of(report, received_us))
-            else:
+            if not report.epc_bits:
                 rejects.append(reject(self._source, "a tag without EPC", report.raw, received_us))
+                continue
+            first_us, last_us = utc_us(
+                report.first_seen_us,
+                report.last_seen_us,
+                uptime=report.uptime,
+                received_us=received_us,
+            )
+            reads.append(
+                Read(
+                    identity=identity_of_epc(report.epc),
+                    device=device,
+                    antenna=report.antenna or 0,
+                    first_us=first_us,
+                    last_us=last_us,
+                    received_us=received_us,
+                    count=report.seen_count or 1,
+                    rssi_cdbm=report.rssi_cdbm,
+                    evidence=report.epc,
+                    phase_cdeg=report.phase_cdeg,
+                    doppler_chz=report.doppler_chz,
+                )
+            )
         self._watch.heard(reads=len(reads), rejects=len(rejects), received_us=received_us)
-        self._watch.skew_us = self._time.skew_us
-        heard = Heard(reads=tuple(reads), rejects=tuple(rejects))
+        heard = Heard(
+            reads=tuple(reads), rejects=tuple(rejects), changes=self._judge_clock(received_us)
+        )
         await self._intake.put(heard, received_us=received_us)
+
+    def _wanted(self, reports: list[TagReport]) -> list[TagReport]:
+        """The reader is asked to leave out the others; not every reader can, or does."""
+        wanted = [report for report in reports if self._filters.wants(report.epc)]
+        self.filtered += len(reports) - len(wanted)
+        return wanted
+
+    def _judge_clock(self, at_us: int) -> tuple[DeviceChange, ...]:
+        """Show how far the device's clock is off, and tell when that passes the limit."""
+        skew_us = self._time.skew_us
+        self._watch.skew_us = skew_us
+        detail = self._limit.judge(skew_us)
+        if not detail:
+            return ()
+        state = "clock_off" if self._limit.is_off else self._watch.state
+        change = DeviceChange(device=self._watch.device, state=state, detail=detail, at_us=at_us)
+        return (change,)
 
     async def on_reject(self, reason: str, raw: bytes) -> None:
         """Take bytes that could not be used."""
@@ -102,37 +167,45 @@ class LlrpIntake:
     async def on_progress(self) -> None:
         """Nothing to note: gateway time needs no word of a single reader."""
 
-    def _read_of(self, report: TagReport, received_us: int) -> Read:
-        first_us, last_us = self._time.utc_us(
-            report.first_seen_us,
-            report.last_seen_us,
-            uptime=report.uptime,
-            received_us=received_us,
-        )
-        return Read(
-            identity=identity_of_epc(report.epc),
-            device=self._watch.device,
-            antenna=report.antenna or 0,
-            first_us=first_us,
-            last_us=last_us,
-            received_us=received_us,
-            count=report.seen_count or 1,
-            rssi_cdbm=report.rssi_cdbm,
-            evidence=report.epc,
-        )
+    async def on_clock(self, clock: ClockShown) -> None:
+        """Take the time that the reader shows when it is connected to."""
+        if clock.uptime:
+            return
+        now_us = self._intake.now_us()
+        self._time.shown(clock.at_us, received_us=now_us)
+        if changes := self._judge_clock(now_us):
+            await self._intake.put(Heard(changes=changes), received_us=now_us)
 
 
 def reader_settings(device: DeviceTable) -> ReaderSettings:
     """How the reader shall read, from what the site file says of it."""
     llrp = device.llrp
+    behaviour = BEHAVIOURS[llrp.behaviour]
     power = None if llrp.power_dbm is None else round(llrp.power_dbm * CENTIBELS)
+    transit_ms = behaviour.tag_transit_ms
+    if llrp.tag_transit_s is not None:
+        transit_ms = round(llrp.tag_transit_s * MILLISECONDS)
     return ReaderSettings(
+        profile=llrp.profile,
         antennas=tuple(antenna.number for antenna in device.antennas),
         transmit_power_cdbm=power,
-        session=llrp.session,
-        tag_population=llrp.tag_population,
-        tag_transit_ms=round(llrp.tag_transit_s * MILLISECONDS),
+        antenna_powers_cdbm=tuple(
+            (int(number), round(dbm * CENTIBELS)) for number, dbm in llrp.antenna_power_dbm.items()
+        ),
+        channel=llrp.channel,
+        session=behaviour.session if llrp.session is None else llrp.session,
+        tag_population=llrp.tag_population or behaviour.tag_population,
+        tag_transit_ms=transit_ms,
+        search_mode=behaviour.search_mode if llrp.search_mode is None else llrp.search_mode,
+        both_ways=behaviour.both_ways,
         rf_mode=llrp.rf_mode,
+        readers_near=llrp.readers_near,
+        phase=llrp.phase,
+        doppler=llrp.doppler,
+        start=_trigger(llrp.start),
+        stop=_trigger(llrp.stop),
+        stop_after_ms=round(llrp.stop_after_s * MILLISECONDS),
+        filters=filters_of(llrp),
         report_interval_ms=round(llrp.report_every_s * MILLISECONDS),
         report_tags=llrp.report_tags,
         gpi_ports=tuple(eye.port for eye in device.inputs),
@@ -140,4 +213,20 @@ def reader_settings(device: DeviceTable) -> ReaderSettings:
         keepalives_missed_max=llrp.keepalives_missed_max,
         step_timeout_s=llrp.timeout_s,
         hold_reports=llrp.hold_reports,
+    )
+
+
+def filters_of(llrp: LlrpTable) -> EpcFilters:
+    """Which tags are wanted."""
+    return EpcFilters(
+        include=tuple(prefix.lower() for prefix in llrp.include),
+        exclude=tuple(prefix.lower() for prefix in llrp.exclude),
+    )
+
+
+def _trigger(table: TriggerTable | None) -> InputTrigger | None:
+    if table is None:
+        return None
+    return InputTrigger(
+        port=table.input, state=table.active, timeout_ms=round(table.timeout_s * MILLISECONDS)
     )

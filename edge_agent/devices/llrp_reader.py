@@ -18,6 +18,7 @@ import msgspec
 from edge_agent.core.llrp.events import (
     Agreed,
     AntennaChanged,
+    ClockShown,
     GpiChanged,
     MessageDone,
     OutputSwitched,
@@ -33,12 +34,17 @@ from edge_agent.core.llrp.events import (
 from edge_agent.core.llrp.reports import Reject, TagReport
 from edge_agent.core.llrp.rospec import ReaderSettings
 from edge_agent.core.llrp.session import Session
+from edge_agent.core.llrp.states import State
 from edge_agent.core.llrp.wire import NeedData
 
 READ_BYTES: Final = 64 * 1024
 """How much is read at once; the stream's own buffer holds at most twice as much."""
 GOODBYE_S_MAX: Final = 1.0
 """How long closing may take; the reader may be gone."""
+NO_SETBACKS: Final = (State.DELETING_ROSPECS, State.DELETING_ACCESSSPECS)
+"""Some readers say no when there is nothing to delete."""
+SETBACKS_MAX: Final = 8
+"""So many refusals of one connection are told together; there are not that many steps."""
 DOUBLINGS_MAX: Final = 16
 """Back-off doubles no more often than this, whatever its limits, so that numbers stay small."""
 
@@ -57,6 +63,9 @@ class ReaderSink(Protocol):
 
     async def on_signal(self, signal: Signal) -> None:
         """Take a change of an input or antenna, or what the reader says about itself."""
+
+    async def on_clock(self, clock: ClockShown) -> None:
+        """Take the time that the reader shows when it is connected to."""
 
     async def on_progress(self) -> None:
         """Note that one more message is handed over whole; see `LlrpReader.last_message_at`."""
@@ -102,6 +111,7 @@ class LlrpReader:
         self._wall = wall
         self._came_to_reading = False
         self._refused = False
+        self._setbacks: list[str] = []
         self._live: tuple[Session, asyncio.StreamWriter] | None = None
         self._switchings: dict[int, asyncio.Future[str]] = {}
 
@@ -129,6 +139,7 @@ class LlrpReader:
         while True:
             self._came_to_reading = False
             self._refused = False
+            self._setbacks.clear()
             await self._sink.on_status("connecting", f"{self.host}:{self.port}")
             ended = await self._connect(settings)
             failures = 0 if self._came_to_reading else failures + 1
@@ -216,29 +227,40 @@ class LlrpReader:
                     await self._sink.on_reject(reason, raw)
                 case GpiChanged() | AntennaChanged() | ReaderNoticed() as signal:
                     await self._sink.on_signal(signal)
+                case ClockShown() as clock:
+                    await self._sink.on_clock(clock)
                 case OutputSwitched(message_id, failure):
-                    answer = self._switchings.get(message_id)
-                    if answer is not None and not answer.done():
-                        answer.set_result(failure)
+                    self._answer_switching(message_id, failure)
                 case event:
                     await self._tell_status(event)
 
+    def _answer_switching(self, message_id: int, failure: str) -> None:
+        answer = self._switchings.get(message_id)
+        if answer is not None and not answer.done():
+            answer.set_result(failure)
+
     async def _tell_status(self, event: SessionEvent) -> None:
         match event:
-            case Agreed(version, capabilities):
+            case Agreed(version, capabilities, profile):
                 detail = (
-                    f"LLRP 1.{version - 1}, firmware {capabilities.firmware},"
+                    f"LLRP 1.{version - 1}, {profile}, firmware {capabilities.firmware},"
                     f" {capabilities.antennas_max} antennas"
                 )
                 await self._sink.on_status("connecting", detail)
             case ReadingStarted():
                 self._came_to_reading = True
                 await self._sink.on_status("reading", f"{self.host}:{self.port}")
+                if self._setbacks:
+                    # It reads, but not as it was wished: that outlasts the way there.
+                    await self._sink.on_status("reading", "; ".join(self._setbacks))
             case Refused():
                 self._refused = True
             case RequestFailed(request, _, reason):
                 state = "reading" if self._came_to_reading else "connecting"
-                await self._sink.on_status(state, f"the reader says no to {request}: {reason}")
+                detail = f"the reader says no to {request}: {reason}"
+                if request not in NO_SETBACKS and len(self._setbacks) < SETBACKS_MAX:
+                    self._setbacks.append(detail)
+                await self._sink.on_status(state, detail)
 
 
 async def _say_goodbye(writer: asyncio.StreamWriter, last_words: bytes) -> None:

@@ -8,6 +8,7 @@ The dice belong to the tag and the dwell, so other settings change who is heard,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -52,6 +53,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Gen2 session, 0 to 3."""
     population: int
     """Expected tags in the field."""
+    wants: tuple[Callable[[bytes], bool], ...] = ()
+    """Of each antenna: whether a tag with this EPC passes the reader's filters; none: all do."""
+    dual_target: bool = False
+    """True: tags are read from A to B and back, so their flags quiet nobody."""
+    flag: int = 0
+    """1: only tags whose flag is B are asked, and go back to A."""
+    rate: float = 1.0
+    """What the mode leaves of the reader's rate."""
 
 
 class Heard(NamedTuple):
@@ -193,15 +202,17 @@ class Inventory:
         """One antenna's turn: all tags in its field are asked, some answer, some are read."""
         answers: list[_Answer] = []
         powered = 0
+        wants = settings.wants[settings.antennas.index(antenna)] if settings.wants else None
         for track, nears in self._present:
-            powered += self._ask(
-                track, nears[antenna], dwell, antenna, settings, power_dbm, answers
-            )
+            asked = nears[antenna]
+            if wants is not None:
+                asked = [near for near in asked if wants(near.carried.tag.epc)]
+            powered += self._ask(track, asked, dwell, antenna, settings, power_dbm, answers)
         floor = signal_floor(self._signal, power_dbm)
         answers = [answer for answer in answers if answer[1] + answer[2].needs_db > floor]
         if answers:
-            room = self._room(powered, settings.population)
-            self._read(answers, room, dwell, antenna, power_dbm, settings.session, heard)
+            room = self._room(powered, settings.population, settings.rate)
+            self._read(answers, room, dwell, antenna, power_dbm, settings, heard)
 
     def _ask(
         self,
@@ -226,6 +237,8 @@ class Inventory:
         slow_at = int(walked / SLOW_STEP + second)
         dip_at = int(walked / DIP_STEP + second)
         powered = 0
+        wants_b = settings.flag == 1
+        heeds_flags = settings.session and not settings.dual_target
         for near in nears:
             key, cell, chance, margin_db, slow, dip, _, _ = near
             margin = (
@@ -238,7 +251,7 @@ class Inventory:
             if margin < -RAMP_DB:
                 continue
             powered += 1
-            if settings.session and self._is_flagged(near, at_us, settings.session):
+            if heeds_flags and self._is_flagged(near, at_us, settings.session) is not wants_b:
                 continue
             dice = throw(key, dwell)
             if margin < RAMP_DB:
@@ -250,8 +263,8 @@ class Inventory:
                 answers.append((dice, margin, near))
         return powered
 
-    def _room(self, powered: int, population: int) -> int:
-        rate = float(self._signal.reads_per_second_max)
+    def _room(self, powered: int, population: int, share: float) -> int:
+        rate = self._signal.reads_per_second_max * share
         if powered > 4 * population or population > 40 * max(powered, 8):
             rate *= CROWD_EFFICIENCY
         return max(1, int(rate * self._signal.dwell_us / SECOND))
@@ -263,10 +276,11 @@ class Inventory:
         dwell: int,
         antenna: int,
         power_dbm: float,
-        session: int,
+        settings: Settings,
         heard: list[Heard],
     ) -> None:
         signal = self._signal
+        session = 0 if settings.dual_target or settings.flag else settings.session
         answers.sort(key=lambda answer: answer[0] >> 40)
         step_us = signal.dwell_us // (min(len(answers), room) + 1)
         time_us = dwell * signal.dwell_us
@@ -279,7 +293,9 @@ class Inventory:
             if dice % signal.ghost_one_in == 1:
                 epc = _with_bit_error(epc, dice)
                 self.ghosts += 1
-            if session:
+            if settings.flag:
+                self._flagged.pop(carried.tag.key, None)
+            elif session:
                 self._flag(carried.tag.key, time_us, session, dice)
             heard.append(Heard(time_us, antenna, round(rssi), carried, epc))
 

@@ -5,18 +5,12 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-from firmware_sim.core.llrp_specs import Abilities, AntennaWish, ReportWish
+from firmware_sim.core.llrp_antenna import HOP_TABLE, Abilities, AntennaWish
+from firmware_sim.core.llrp_specs import ReportWish
 from firmware_sim.core.llrp_wire import Kind, Status, status, text, tlv
 
-MANUFACTURER = 0
-"""No enterprise number: this reader is no vendor's."""
-MODEL = 1
-FIRMWARE = "tallygate simulated reader 1"
 INPUTS = 4
 OUTPUTS = 4
-ROSPECS_MAX = 16
-MODE = 1
-"""The one RF mode: dense-reader, Miller 4."""
 FREQUENCIES_KHZ = tuple(920_625 + 250 * channel for channel in range(16))
 """The Chinese band."""
 EVENT_TYPES = range(9)
@@ -51,17 +45,12 @@ def capabilities(asked: int, able: Abilities, *, utc_clock: bool) -> bytes:
     if asked in (ALL, GENERAL):
         parts.append(_general(able, utc_clock=utc_clock))
     if asked in (ALL, LLRP):
-        # Buffer warnings and report holding, as bits of the first byte.
-        parts.append(
-            tlv(
-                Kind.LLRP_CAPABILITIES,
-                struct.pack(">BBHIIIII", 0x48, 0, 0, ROSPECS_MAX, 8, 1, 0, 0),
-            )
-        )
+        parts.append(_llrp(able))
     if asked in (ALL, REGULATORY):
         parts.append(_regulatory(able))
     if asked in (ALL, AIR_PROTOCOL):
-        parts.append(tlv(Kind.C1G2_LLRP_CAPABILITIES, struct.pack(">BH", 0, 0)))
+        filters_max = able.maker.filters_max
+        parts.append(tlv(Kind.C1G2_LLRP_CAPABILITIES, struct.pack(">BH", 0, filters_max)))
     return b"".join(parts)
 
 
@@ -107,12 +96,20 @@ def _events(now: Configuration) -> bytes:
     return tlv(Kind.READER_EVENT_NOTIFICATION_SPEC, *states)
 
 
+def _llrp(able: Abilities) -> bytes:
+    """Buffer warnings, flags and report holding are bits of the first byte."""
+    maker = able.maker
+    flags = 0x48 | (0x10 if maker.state_aware else 0)
+    limits = struct.pack(">IIIII", maker.rospecs_max, maker.specs_max, 1, 0, 0)
+    return tlv(Kind.LLRP_CAPABILITIES, struct.pack(">BBH", flags, 0, 0), limits)
+
+
 def _general(able: Abilities, *, utc_clock: bool) -> bytes:
     flags = 0x4000 if utc_clock else 0
     return tlv(
         Kind.GENERAL_DEVICE_CAPABILITIES,
-        struct.pack(">HHII", len(able.antennas), flags, MANUFACTURER, MODEL),
-        text(FIRMWARE),
+        struct.pack(">HHII", len(able.antennas), flags, able.maker.number, able.maker.model),
+        text(able.maker.firmware),
         tlv(Kind.RECEIVE_SENSITIVITY, struct.pack(">HH", 1, 0)),
         tlv(Kind.GPIO_CAPABILITIES, struct.pack(">HH", INPUTS, OUTPUTS)),
         *(
@@ -127,14 +124,28 @@ def _regulatory(able: Abilities) -> bytes:
         tlv(Kind.TRANSMIT_POWER_LEVEL, struct.pack(">Hh", index, round(power * 100)))
         for index, power in enumerate(able.powers, 1)
     ]
-    hops = struct.pack(">BBH", 1, 0, len(FREQUENCIES_KHZ))
+    hops = struct.pack(">BBH", HOP_TABLE, 0, len(FREQUENCIES_KHZ))
     hops += struct.pack(f">{len(FREQUENCIES_KHZ)}I", *FREQUENCIES_KHZ)
-    mode = struct.pack(">IBBBBIIIII", MODE, 0x40, 2, 0, 2, 250_000, 2000, 12_500, 25_000, 12_500)
+    modes = [
+        struct.pack(
+            ">IBBBBIIIII",
+            mode.number,
+            0x40,
+            mode.modulation,
+            0,
+            mode.mask,
+            mode.backscatter,
+            mode.pie,
+            *mode.tari_ns,
+            mode.tari_ns[1] - mode.tari_ns[0],
+        )
+        for mode in able.maker.modes
+    ]
     band = tlv(
         Kind.UHF_BAND_CAPABILITIES,
         *powers,
         tlv(Kind.FREQUENCY_INFORMATION, b"\x80", tlv(Kind.FREQUENCY_HOP_TABLE, hops)),
-        tlv(Kind.C1G2_RF_MODE_TABLE, tlv(Kind.C1G2_RF_MODE, mode)),
+        tlv(Kind.C1G2_RF_MODE_TABLE, *(tlv(Kind.C1G2_RF_MODE, mode) for mode in modes)),
     )
     return tlv(Kind.REGULATORY_CAPABILITIES, struct.pack(">HH", 156, 0), band)
 
@@ -145,11 +156,11 @@ def _antenna(antenna: int, wish: AntennaWish, able: Abilities) -> bytes:
         Kind.ANTENNA_CONFIGURATION,
         struct.pack(">H", antenna),
         tlv(Kind.RF_RECEIVER, struct.pack(">H", 1)),
-        tlv(Kind.RF_TRANSMITTER, struct.pack(">HHH", 1, 0, index + 1)),
+        tlv(Kind.RF_TRANSMITTER, struct.pack(">HHH", HOP_TABLE, 0, index + 1)),
         tlv(
             Kind.C1G2_INVENTORY_COMMAND,
             b"\x00",
-            tlv(Kind.C1G2_RF_CONTROL, struct.pack(">HH", MODE, 0)),
+            tlv(Kind.C1G2_RF_CONTROL, struct.pack(">HH", able.maker.mode.number, 0)),
             tlv(
                 Kind.C1G2_SINGULATION_CONTROL,
                 struct.pack(">BHI", wish.session << 6, wish.population, 0),

@@ -7,11 +7,14 @@ dies, a trigger. What nobody asked to hear is counted as not heard.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
-from firmware_sim.core.inventory import Heard, Inventory, Settings
-from firmware_sim.core.llrp_reports import Entry, Gathering
+from firmware_sim.core.inventory import Heard, Settings
+from firmware_sim.core.layout import Reader
+from firmware_sim.core.llrp_air import air_of
+from firmware_sim.core.llrp_antenna import QUIETING, AntennaWish
+from firmware_sim.core.llrp_reports import Air, Entry, Gathering
 from firmware_sim.core.llrp_specs import (
     AT_AI_END,
     REPORT_NONE,
@@ -32,6 +35,27 @@ from firmware_sim.core.tracks import SECOND
 
 ENTRIES_PER_MESSAGE = 200
 """Entries in one report: readers send reports of some kilobytes."""
+WARNING_SHARE = 0.8
+"""Of its memory for reports, beyond which a reader warns."""
+
+
+class Ear(Protocol):
+    """What a reader's antennas hear, whatever world it is in."""
+
+    @property
+    def reader(self) -> Reader:
+        """Where its antennas are."""
+        ...
+
+    def hear(
+        self, from_us: int, until_us: int, settings: Settings, dead: frozenset[int] = frozenset()
+    ) -> list[Heard]:
+        """All singulations that begin in this span, in order of time."""
+        ...
+
+    def forget_flags(self) -> None:
+        """The reader lost its power."""
+        ...
 
 
 class Happening(NamedTuple):
@@ -49,7 +73,7 @@ class Noticed(NamedTuple):
 
     at_us: int
     kind: str
-    """`input`, `antenna`, `rospec`, `overflow`, `reboot`."""
+    """`input`, `antenna`, `rospec`, `warning`, `overflow`, `reboot`."""
     number: int
     state: bool
 
@@ -73,6 +97,10 @@ class _Active:
     inventory_began_us: int = 0
     due_us: int = 0
     tags_seen: int = 0
+    known: set[bytes] = field(default_factory=set)
+    """Tags seen in this AISpec."""
+    new_us: int = 0
+    """When the last of them was new."""
 
     @property
     def inventory(self) -> AntennaInventory:
@@ -87,6 +115,8 @@ class _Active:
             ends.append(self.inventory_began_us + inventory.duration_us)
         if self.rospec.stop == STOP_DURATION:
             ends.append(self.began_us + self.rospec.stop_us)
+        if inventory.quiet_us:
+            ends.append(max(self.new_us, self.inventory_began_us) + inventory.quiet_us)
         stop = self.rospec.stop_input
         if stop is not None and stop.timeout_us:
             ends.append(self.began_us + stop.timeout_us)
@@ -98,7 +128,7 @@ class Radio:
 
     def __init__(
         self,
-        inventory: Inventory,
+        inventory: Ear,
         *,
         eyes: list[EyeChange],
         right: Settings,
@@ -124,6 +154,7 @@ class Radio:
         self._dead: set[int] = set()
         self._reports_max = reports_max
         self._kept = 0
+        self._warned = False
         self._period_from: dict[int, int] = {}
         self._happenings = _happenings(eyes, dead, reboots_s)
 
@@ -176,12 +207,28 @@ class Radio:
         if self._active is not None:
             self._send(self._active)
 
+    def plug(self, antenna: int, *, connected: bool) -> None:
+        """An antenna's cable is plugged in or pulled, now."""
+        (self._dead.discard if connected else self._dead.add)(antenna)
+        self.noticed.append(Noticed(self.at_us, "antenna", antenna, connected))
+
+    def switch_input(self, port: int, *, state: bool) -> None:
+        """An input changes, now."""
+        self.inputs[port] = state
+        self.noticed.append(Noticed(self.at_us, "input", port, state))
+        self._input_changed(port, state)
+
+    def air(self, entry: Entry) -> Air:
+        """What the tag's answer tells beside its strength."""
+        return air_of(entry, self._inventory.reader)
+
     def take_report(self) -> Report | None:
         """The oldest report that waits; it counts as emitted."""
         if not self.reports:
             return None
         report = self.reports.popleft()
         self._kept -= len(report.entries)
+        self._warned &= self._kept > WARNING_SHARE * self._reports_max
         for entry in report.entries:
             episode = entry.carried.track.episode(self._gate, entry.first_us)
             if episode is not None:
@@ -219,6 +266,10 @@ class Radio:
             power_dbm=tuple(wish.power_dbm for wish in wishes),
             session=wishes[0].session,
             population=wishes[0].population,
+            wants=tuple(wish.wants for wish in wishes) if any(map(_filters, wishes)) else (),
+            dual_target=bool(wishes[0].search_mode) and wishes[0].search_mode not in QUIETING,
+            flag=wishes[0].flag or 0,
+            rate=wishes[0].rate,
         )
         report = active.report
         for heard in self._inventory.hear(from_us, until_us, settings, dead):
@@ -229,6 +280,9 @@ class Radio:
                 )
             active.gathering.add(heard, active.index + 1, inventory.spec_id)
             active.tags_seen += 1
+            if inventory.quiet_us and heard.epc not in active.known:
+                active.known.add(heard.epc)
+                active.new_us = heard.at_us
             if report.tags_max and len(active.gathering) >= report.tags_max:
                 self._send(active)
         if report.period_us and until_us >= active.due_us:
@@ -325,7 +379,10 @@ class Radio:
             self._send(active)
         active.index += 1
         active.tags_seen = 0
+        active.known.clear()
         active.inventory_began_us = self.at_us
+        if active.index == len(active.rospec.inventories) and active.rospec.loops:
+            active.index = 0
         if active.index == len(active.rospec.inventories):
             active.index -= 1
             self._end()
@@ -345,6 +402,10 @@ class Radio:
             else:
                 self.reports.append(Report(part, active.report.content))
                 self._kept += len(part)
+                if not self._warned and self._kept > WARNING_SHARE * self._reports_max:
+                    self._warned = True
+                    percent = 100 * self._kept // self._reports_max
+                    self.noticed.append(Noticed(self.at_us, "warning", percent, True))
 
     def _give_up(self, entries: list[Entry]) -> None:
         self.unheard += len(entries)
@@ -358,6 +419,11 @@ class Radio:
         episode = heard.carried.track.episode(self._gate, heard.at_us)
         if episode is not None:
             heard.carried.unheard[episode] += 1
+
+
+def _filters(wish: AntennaWish) -> bool:
+    """Whether it leaves out any tag."""
+    return bool(wish.filters) or wish.selected
 
 
 def _happenings(

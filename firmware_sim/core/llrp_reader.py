@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
+
+import msgspec
 
 from firmware_sim.core import llrp_answers
 from firmware_sim.core.llrp_answers import Configuration
+from firmware_sim.core.llrp_antenna import Abilities, AntennaWish, read_antenna
+from firmware_sim.core.llrp_events import EVENT_OF, event_of
+from firmware_sim.core.llrp_makers import IMPINJ, MAKERS
 from firmware_sim.core.llrp_radio import Noticed, Radio
 from firmware_sim.core.llrp_reports import ReportWriter
-from firmware_sim.core.llrp_specs import (
-    Abilities,
-    AntennaWish,
-    RoSpec,
-    read_antenna,
-    read_report,
-    read_rospec,
-)
+from firmware_sim.core.llrp_specs import RoSpec, read_report, read_rospec
 from firmware_sim.core.llrp_wire import (
     Frame,
     Frames,
@@ -42,10 +41,9 @@ from firmware_sim.parameters import ReaderParameters, SignalParameters
 VERSION_1_0_1 = 1
 ACCEPTED, CLIENT_CONNECTED, ANOTHER_TRIED = 0, 2, 4
 """ConnectionAttemptEvent: accepted; refused for another client; another client was refused."""
+ENABLE_EXTENSIONS, ENABLE_EXTENSIONS_RESPONSE = 21, 22
 BOOT_BEFORE_US = 3_600 * SECOND
 """The reader was started so long before the shift."""
-EVENT_OF = {"input": 1, "rospec": 2, "antenna": 8}
-"""What is noticed to the event type that a client switches on."""
 _CONFIGURABLE = (
     Kind.ANTENNA_PROPERTIES,
     Kind.ANTENNA_CONFIGURATION,
@@ -102,6 +100,8 @@ class LlrpReader:
         self._start_us = start_us
         self._boot_us = -BOOT_BEFORE_US
         self._version = VERSION_1_0_1
+        self._maker = MAKERS[nature.maker]
+        self._extended = False
         self._frames = Frames()
         self._writer: ReportWriter | None = None
         self._held = False
@@ -127,6 +127,13 @@ class LlrpReader:
             MessageType.GET_REPORT: self._get_report,
             MessageType.ENABLE_EVENTS_AND_REPORTS: self._enable_events,
         }
+        if self._maker.number == IMPINJ:
+            self._handlers[MessageType.CUSTOM_MESSAGE] = self._custom
+
+    @property
+    def _protocol(self) -> int:
+        """The highest version that it speaks."""
+        return min(self._nature.protocol, self._maker.protocol)
 
     @property
     def connected(self) -> bool:
@@ -144,6 +151,7 @@ class LlrpReader:
         self._frames = Frames()
         self._out.clear()
         self._version = VERSION_1_0_1
+        self._extended = not self._maker.extensions_first
         self.wants_close = False
         nature = self._nature
         self._writer = ReportWriter(utc=nature.utc_clock, omit_unchanged=nature.omit_unchanged)
@@ -181,6 +189,27 @@ class LlrpReader:
             elif self.connected:
                 self._tell(notice)
 
+    def fault(self, name: str, value: float) -> bool:
+        """Take a fault that a reader itself can have; False: there is no such thing here."""
+        nature = self._nature
+        match name:
+            case "clock_offset_s":
+                offset_us = nature.clock_offset_us + round(value * SECOND)
+                self._nature = msgspec.structs.replace(nature, clock_offset_us=offset_us)
+            case "clock_drift_ppm":
+                # What it has gained until now stays: a clock that drifts does not jump.
+                age_us = self.radio.at_us - self._boot_us
+                offset_us = nature.clock_offset_us
+                offset_us += round(age_us * (nature.drift_ppm - value) / SECOND)
+                self._nature = msgspec.structs.replace(
+                    nature, drift_ppm=value, clock_offset_us=offset_us
+                )
+            case "antenna_lost" | "antenna_back" if value in self._antennas:
+                self.radio.plug(int(value), connected=name == "antenna_back")
+            case _:
+                return False
+        return True
+
     def keepalive(self) -> None:
         """A keepalive is due."""
         self._send(MessageType.KEEPALIVE)
@@ -200,6 +229,7 @@ class LlrpReader:
                     report.content,
                     self._own_clock(entry.first_us),
                     self._own_clock(entry.last_us),
+                    partial(self.radio.air, entry),
                 )
                 for entry in report.entries
             )
@@ -213,7 +243,7 @@ class LlrpReader:
     def _handle(self, frame: Frame) -> None:
         if frame.kind in (MessageType.KEEPALIVE_ACK, MessageType.ERROR_MESSAGE):
             return
-        supported = max(self._nature.protocol, VERSION_1_0_1)
+        supported = max(self._protocol, VERSION_1_0_1)
         if frame.version > supported:
             self._error(frame, Status.UNSUPPORTED_VERSION, f"version {frame.version} is too new")
             return
@@ -229,6 +259,9 @@ class LlrpReader:
         try:
             body = handler(frame)
         except Refused as refused:
+            if answer is None:
+                self._error(frame, refused.status, refused.text)
+                return
             self.refused_requests += 1
             body = status(refused.status, refused.text)
         if answer is not None:
@@ -236,11 +269,11 @@ class LlrpReader:
 
     def _get_version(self, frame: Frame) -> bytes:
         del frame
-        return bytes([self._version, self._nature.protocol]) + status(Status.SUCCESS)
+        return bytes([self._version, self._protocol]) + status(Status.SUCCESS)
 
     def _set_version(self, frame: Frame) -> bytes:
         (wanted,) = fields("B", frame.body, "SET_PROTOCOL_VERSION")
-        if not VERSION_1_0_1 <= wanted <= self._nature.protocol:
+        if not VERSION_1_0_1 <= wanted <= self._protocol:
             raise Refused(Status.UNSUPPORTED_VERSION, f"version {wanted} is not spoken here")
         self._version = wanted
         return status(Status.SUCCESS)
@@ -277,7 +310,7 @@ class LlrpReader:
         if kind == Kind.ANTENNA_CONFIGURATION:
             config.wishes.update(read_antenna(body, self._abilities(), config.wishes))
         elif kind == Kind.RO_REPORT_SPEC:
-            config.report = self.radio.default_report = read_report(body, self._version)
+            config.report = self.radio.default_report = read_report(body, self._abilities())
         elif kind == Kind.READER_EVENT_NOTIFICATION_SPEC:
             for state in parameters(body):
                 event, on = fields("HB", state.body, "EventNotificationState")
@@ -309,7 +342,7 @@ class LlrpReader:
         rospec = read_rospec(wanted[0].body, self._abilities())
         if rospec.id in self.radio.rospecs:
             raise Refused(Status.FIELD_ERROR, f"there is a ROSpec {rospec.id} already")
-        if len(self.radio.rospecs) >= llrp_answers.ROSPECS_MAX:
+        if len(self.radio.rospecs) >= self._maker.rospecs_max:
             raise Refused(Status.OVERFLOW_PARAMETER, "no room for another ROSpec")
         self.radio.rospecs[rospec.id] = rospec
         return b""
@@ -367,6 +400,16 @@ class LlrpReader:
         self._held = False
         return b""
 
+    def _custom(self, frame: Frame) -> bytes:
+        """Impinj's message that switches its extensions on."""
+        vendor, subtype = fields("IB", frame.body, "CUSTOM_MESSAGE")
+        if (vendor, subtype) != (IMPINJ, ENABLE_EXTENSIONS):
+            raise Refused(Status.UNSUPPORTED_MESSAGE, f"message {subtype} of {vendor} is unknown")
+        self._extended = True
+        answer = struct.pack(">IB", IMPINJ, ENABLE_EXTENSIONS_RESPONSE)
+        self._answer(frame, MessageType.CUSTOM_MESSAGE, answer + status(Status.SUCCESS))
+        return b""
+
     def _named(self, frame: Frame, *, zero: bool = True) -> list[RoSpec]:
         (number,) = fields("I", frame.body, "ROSpecID")
         if number == 0 and zero:
@@ -378,25 +421,12 @@ class LlrpReader:
     # What the reader says.
 
     def _tell(self, notice: Noticed) -> None:
-        if notice.kind == "overflow":
-            self._notify(tlv(Kind.REPORT_BUFFER_OVERFLOW), notice.at_us)
+        kind = EVENT_OF.get(notice.kind)
+        if kind is not None and not self._config.events.get(kind, False):
             return
-        if not self._config.events.get(EVENT_OF[notice.kind], False):
+        if notice.kind == "input" and not self._config.inputs.get(notice.number, False):
             return
-        if notice.kind == "input":
-            if self._config.inputs.get(notice.number, False):
-                state = 0x80 * notice.state
-                self._notify(
-                    tlv(Kind.GPI_EVENT, struct.pack(">HB", notice.number, state)), notice.at_us
-                )
-        elif notice.kind == "rospec":
-            ended = 0 if notice.state else 1
-            self._notify(
-                tlv(Kind.RO_SPEC_EVENT, struct.pack(">BII", ended, notice.number, 0)), notice.at_us
-            )
-        else:
-            event = struct.pack(">BH", int(notice.state), notice.number)
-            self._notify(tlv(Kind.ANTENNA_EVENT, event), notice.at_us)
+        self._notify(event_of(notice), notice.at_us)
 
     def _notify(self, event: bytes, at_us: int | None = None) -> None:
         if self._writer is not None:
@@ -459,4 +489,6 @@ class LlrpReader:
             power_min_dbm=self._signal.power_min_dbm,
             power_max_dbm=self._signal.power_max_dbm,
             wishes=self._config.wishes,
+            maker=self._maker,
+            extended=self._extended,
         )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from firmware_sim.core.inventory import Heard
+from firmware_sim.core.llrp_makers import IMPINJ, ZEBRA
 from firmware_sim.core.llrp_specs import Content
 from firmware_sim.core.llrp_wire import Kind, tlv
 from firmware_sim.core.tracks import Carried
@@ -16,6 +19,16 @@ CHANNELS = 16
 HOP_US = 400_000
 """A reader stays on a channel for so long at the most."""
 COUNT_MAX = 0xFFFF
+HALF = 0.5
+
+
+class Air(NamedTuple):
+    """What an answer tells beside its strength in whole dBm."""
+
+    phase: float
+    """In turns, from 0 to 1."""
+    doppler_hz: float
+    rssi_cdbm: int
 
 
 @dataclass(slots=True)
@@ -98,7 +111,14 @@ class ReportWriter:
         self._omit = omit_unchanged
         self._said: dict[int, bytes] = {}
 
-    def tag_report(self, entry: Entry, content: Content, first_us: int, last_us: int) -> bytes:
+    def tag_report(
+        self,
+        entry: Entry,
+        content: Content,
+        first_us: int,
+        last_us: int,
+        air: Callable[[], Air] | None = None,
+    ) -> bytes:
         """One TagReportData; times by the reader's own clock."""
         parts = [
             _epc(entry.epc),
@@ -118,6 +138,8 @@ class ReportWriter:
             parts.append(struct.pack(">BH", 0x8C, len(entry.epc) // 2 << 11))
         if content.memory_bits & 0x80:
             parts.append(struct.pack(">BH", 0x8B, sum(entry.epc) & 0xFFFF))
+        if content.extras and air is not None:
+            parts += _extras(entry, content.extras, air())
         return tlv(Kind.TAG_REPORT_DATA, *parts)
 
     def _told(self, wanted: bool, kind: int, value: bytes) -> bytes:
@@ -132,3 +154,25 @@ def _epc(epc: bytes) -> bytes:
     if len(epc) == EPC_96_BYTES:
         return b"\x8d" + epc
     return tlv(Kind.EPC_DATA, struct.pack(">H", len(epc) * 8), epc)
+
+
+def _extras(entry: Entry, wanted: frozenset[int], air: Air) -> list[bytes]:
+    """The maker's own parameters, whose numbers tell whose they are."""
+    values = {
+        # Impinj: serialized TID, phase in 4096 steps, 1/100 dBm, 1/16 Hz.
+        55: (IMPINJ, struct.pack(">H6H", 6, 0xE280, 0x1160, *struct.unpack(">4H", entry.epc[-8:]))),
+        56: (IMPINJ, struct.pack(">H", int(air.phase * 4096))),
+        57: (IMPINJ, struct.pack(">h", air.rssi_cdbm)),
+        68: (IMPINJ, struct.pack(">h", _short(air.doppler_hz * 16))),
+        # Zebra: phase from minus to plus half a turn.
+        709: (ZEBRA, struct.pack(">h", _short(air.phase * 65_536 - 65_536 * (air.phase >= HALF)))),
+    }
+    return [
+        tlv(Kind.CUSTOM, struct.pack(">II", values[number][0], number), values[number][1])
+        for number in sorted(wanted)
+    ]
+
+
+def _short(value: float) -> int:
+    """A number of 16 bits; what is beyond is cut."""
+    return max(-0x8000, min(0x7FFF, round(value)))

@@ -1,4 +1,4 @@
-"""What a client asks for, as the reader understands it: ROSpecs, antenna settings, report specs.
+"""What a client asks for, as the reader understands it: ROSpecs and report specs.
 
 A wish that this reader cannot fulfil is refused with an LLRP status; nothing is silently softened.
 """
@@ -6,15 +6,29 @@ A wish that this reader cannot fulfil is refused with an LLRP status; nothing is
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from firmware_sim.core.llrp_antenna import (
+    Abilities,
+    AntennaWish,
+    read_antenna,
+    read_custom,
+    refuse_parameter,
+)
+from firmware_sim.core.llrp_makers import IMPINJ
 from firmware_sim.core.llrp_wire import Kind, Parameter, Refused, Status, fields, parameters
 from firmware_sim.core.tracks import SECOND
 
 MILLISECOND = SECOND // 1000
 PRIORITY_MAX = 7
-POWER_STEP_DB = 0.25
-"""Steps of the transmit power table."""
+NO_NEW_TAGS = 1
+"""TagObservationTrigger: ends when no new tag was seen for so long."""
+IMPINJ_SELECTOR, ZEBRA_SELECTOR = 50, 708
+"""What tag reports shall tell beside plain LLRP."""
+IMPINJ_REPORTS = {51: 55, 52: 56, 53: 57, 67: 68}
+"""Impinj's switches to what they switch on: serialized TID, phase, peak RSSI, Doppler shift."""
+ZEBRA_PHASE = 709
+ZEBRA_PHASE_BIT = 1 << 28
 START_NONE, START_IMMEDIATE, START_PERIODIC, START_GPI = range(4)
 STOP_NONE, STOP_DURATION, STOP_GPI, STOP_TAGS = range(4)
 REPORT_NONE, REPORT_TAGS_AI, REPORT_TAGS_RO = range(3)
@@ -30,21 +44,14 @@ AT_AI_END = (REPORT_TAGS_AI, REPORT_SECONDS_AI, REPORT_MILLISECONDS_AI)
 
 
 @dataclass(frozen=True, slots=True)
-class AntennaWish:
-    """How one antenna shall read."""
-
-    power_dbm: float
-    session: int
-    population: int
-
-
-@dataclass(frozen=True, slots=True)
 class Content:
     """What a tag report shall tell, by the bits of TagReportContentSelector."""
 
     bits: int = 0
     memory_bits: int = 0
     """C1G2EPCMemorySelector: CRC, PC."""
+    extras: frozenset[int] = frozenset()
+    """Parameters of the maker that a report shall hold, by their numbers."""
 
     @property
     def rospec(self) -> bool:
@@ -132,6 +139,8 @@ class AntennaInventory:
     duration_us: int
     input: InputTrigger | None = None
     tags_max: int = 0
+    quiet_us: int = 0
+    """It ends when no new tag was seen for so long; 0: not so."""
     spec_id: int = 1
 
 
@@ -150,31 +159,14 @@ class RoSpec:
     offset_us: int = 0
     start_input: InputTrigger | None = None
     stop_input: InputTrigger | None = None
+    loops: bool = False
+    """From its last AISpec on to its first."""
     state: int = 0
 
     def encoded(self) -> bytes:
         """The ROSpec as a parameter, with its present state."""
         body = self.raw[:5] + bytes([self.state]) + self.raw[6:]
         return struct.pack(">HH", Kind.RO_SPEC, 4 + len(body)) + body
-
-
-@dataclass(slots=True)
-class Abilities:
-    """What decides whether a wish can be fulfilled."""
-
-    antennas: tuple[int, ...]
-    inputs: int
-    version: int
-    power_min_dbm: float
-    power_max_dbm: float
-    wishes: dict[int, AntennaWish] = field(default_factory=dict)
-    """The reader's present configuration, by antenna."""
-
-    @property
-    def powers(self) -> list[float]:
-        """The transmit power table, from index 1."""
-        steps = round((self.power_max_dbm - self.power_min_dbm) / POWER_STEP_DB)
-        return [self.power_min_dbm + POWER_STEP_DB * step for step in range(steps + 1)]
 
 
 def read_rospec(body: bytes, able: Abilities) -> RoSpec:
@@ -191,15 +183,18 @@ def read_rospec(body: bytes, able: Abilities) -> RoSpec:
     rospec = _boundary(number, body, parameters(boundary.body))
     inventories = [read_inventory(part.body, able) for part in inside if part.kind == Kind.AI_SPEC]
     for part in inside:
-        if part.kind not in (Kind.RO_BOUNDARY_SPEC, Kind.AI_SPEC, Kind.RO_REPORT_SPEC):
-            status = Status.UNSUPPORTED_PARAMETER
-            raise Refused(status, f"parameter {part.kind} in ROSpec is not supported")
+        if part.kind == Kind.LOOP_SPEC and able.version > 1:
+            rospec.loops = True
+        elif part.kind not in (Kind.RO_BOUNDARY_SPEC, Kind.AI_SPEC, Kind.RO_REPORT_SPEC):
+            raise refuse_parameter(part.kind, "ROSpec")
     if not inventories:
         raise Refused(Status.MISSING_PARAMETER, "ROSpec has no AISpec")
+    if len(inventories) > able.maker.specs_max:
+        raise Refused(Status.OVERFLOW_PARAMETER, f"{len(inventories)} AISpecs are too many")
     rospec.inventories = tuple(inventories)
     reports = [part for part in inside if part.kind == Kind.RO_REPORT_SPEC]
     if reports:
-        rospec.report = read_report(reports[0].body, able.version)
+        rospec.report = read_report(reports[0].body, able)
     return rospec
 
 
@@ -215,8 +210,9 @@ def read_inventory(body: bytes, able: Abilities) -> AntennaInventory:
     inside = parameters(body, 2 + 2 * count)
     stop = _one(inside, Kind.AI_SPEC_STOP_TRIGGER, "AISpecStopTrigger").body
     kind, duration_ms = fields("BI", stop, "AISpecStopTrigger")
-    if kind > STOP_TAGS:
-        raise Refused(Status.FIELD_ERROR, f"AISpecStopTrigger {kind} is not supported")
+    if kind > STOP_TAGS or (kind == STOP_TAGS and not able.maker.observation_triggers):
+        words = f"Error: Adding AISpec with unsupported StopTrigger {kind}"
+        raise Refused(Status.PARAMETER_ERROR, words)
     spec_id, wishes = _inventory_parameters(inside, able)
     inventory = AntennaInventory(
         able.antennas if 0 in asked else asked,
@@ -229,8 +225,14 @@ def read_inventory(body: bytes, able: Abilities) -> AntennaInventory:
         if part.kind == Kind.GPI_TRIGGER:
             inventory = replace(inventory, input=_input(part.body))
         elif part.kind == Kind.TAG_OBSERVATION_TRIGGER:
-            _, _, tags, _, _, timeout_ms = fields("BBHHHI", part.body, "TagObservationTrigger")
-            inventory = replace(inventory, tags_max=tags, duration_us=timeout_ms * MILLISECOND)
+            what, _, tags, _, quiet_ms, timeout_ms = fields(
+                "BBHHHI", part.body, "TagObservationTrigger"
+            )
+            inventory = replace(inventory, duration_us=timeout_ms * MILLISECOND)
+            if what == NO_NEW_TAGS:
+                inventory = replace(inventory, quiet_us=quiet_ms * MILLISECOND)
+            else:
+                inventory = replace(inventory, tags_max=tags)
     return inventory
 
 
@@ -245,60 +247,45 @@ def _inventory_parameters(
     wishes = dict(able.wishes)
     for part in parameters(spec.body, 3):
         if part.kind != Kind.ANTENNA_CONFIGURATION:
-            status = Status.UNSUPPORTED_PARAMETER
-            raise Refused(status, f"parameter {part.kind} of another vendor is not supported")
+            raise refuse_parameter(part.kind, "InventoryParameterSpec")
         wishes.update(read_antenna(part.body, able, wishes))
     return spec_id, wishes
 
 
-def read_antenna(
-    body: bytes, able: Abilities, wishes: dict[int, AntennaWish]
-) -> dict[int, AntennaWish]:
-    """What an AntennaConfiguration changes, by antenna. Raises Refused."""
-    (asked,) = fields("H", body, "AntennaConfiguration")
-    if asked != 0 and asked not in able.antennas:
-        raise Refused(Status.OUT_OF_RANGE, f"there is no antenna {asked}")
-    antennas = able.antennas if asked == 0 else (asked,)
-    changed = {antenna: wishes[antenna] for antenna in antennas}
-    for part in parameters(body, 2):
-        if part.kind == Kind.RF_TRANSMITTER:
-            _, _, index = fields("HHH", part.body, "RFTransmitter")
-            powers = able.powers
-            if not 1 <= index <= len(powers):
-                raise Refused(Status.OUT_OF_RANGE, f"transmit power index {index} is not there")
-            changed = {
-                antenna: replace(wish, power_dbm=powers[index - 1])
-                for antenna, wish in changed.items()
-            }
-        elif part.kind == Kind.C1G2_INVENTORY_COMMAND:
-            for inner in parameters(part.body, 1):
-                if inner.kind == Kind.C1G2_SINGULATION_CONTROL:
-                    session, population, _ = fields("BHI", inner.body, "C1G2SingulationControl")
-                    changed = {
-                        antenna: replace(wish, session=session >> 6, population=population)
-                        for antenna, wish in changed.items()
-                    }
-        elif part.kind != Kind.RF_RECEIVER:
-            status = Status.UNSUPPORTED_PARAMETER
-            raise Refused(status, f"parameter {part.kind} of another vendor is not supported")
-    return changed
-
-
-def read_report(body: bytes, version: int) -> ReportWish:
+def read_report(body: bytes, able: Abilities) -> ReportWish:
     """The ROReportSpec in a parameter's body. Raises Refused."""
     trigger, number = fields("BH", body, "ROReportSpec")
-    last = REPORT_MILLISECONDS_RO if version > 1 else REPORT_TAGS_RO
+    last = REPORT_MILLISECONDS_RO if able.version > 1 else REPORT_TAGS_RO
     if trigger > last:
         raise Refused(Status.FIELD_ERROR, f"ROReportTrigger {trigger} is not supported")
-    selector = _one(
-        parameters(body, 3), Kind.TAG_REPORT_CONTENT_SELECTOR, "TagReportContentSelector"
-    ).body
+    inside = parameters(body, 3)
+    selector = _one(inside, Kind.TAG_REPORT_CONTENT_SELECTOR, "TagReportContentSelector").body
     (bits,) = fields("H", selector, "TagReportContentSelector")
     memory = 0
     for part in parameters(selector, 2):
         if part.kind == Kind.C1G2_EPC_MEMORY_SELECTOR:
             (memory,) = fields("B", part.body, "C1G2EPCMemorySelector")
-    return ReportWish(trigger, number, Content(bits, memory), body)
+    extras: frozenset[int] = frozenset()
+    for part in inside:
+        if part.kind == Kind.CUSTOM:
+            extras |= _extras(part, able)
+    return ReportWish(trigger, number, Content(bits, memory, extras), body)
+
+
+def _extras(part: Parameter, able: Abilities) -> frozenset[int]:
+    """What the maker's own selector asks for, by the numbers of the parameters in reports."""
+    subtype, content = read_custom(part, able, "ROReportSpec")
+    if able.maker.number == IMPINJ and subtype == IMPINJ_SELECTOR:
+        wanted = set()
+        for inner in parameters(content):
+            switch, mode = read_custom(inner, able, "ImpinjTagReportContentSelector")
+            if fields("H", mode, "a mode") == (1,) and switch in IMPINJ_REPORTS:
+                wanted.add(IMPINJ_REPORTS[switch])
+        return frozenset(wanted)
+    if subtype == ZEBRA_SELECTOR:
+        (flags,) = fields("I", content, "MotoTagReportContentSelector")
+        return frozenset({ZEBRA_PHASE} if flags & ZEBRA_PHASE_BIT else ())
+    raise refuse_parameter(subtype, "ROReportSpec")
 
 
 def _boundary(number: int, raw: bytes, inside: list[Parameter]) -> RoSpec:

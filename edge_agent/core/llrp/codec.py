@@ -69,7 +69,7 @@ def decode_body(
     if layout is None:
         raise Malformed(f"unknown message {message_type}")
     try:
-        fields, parameters = _decode_content(layout, body, 0, len(body), 0)
+        fields, parameters = decode_content(layout, body, 0, len(body), 0)
     except Malformed as error:
         raise Malformed(f"{layout.name}: {error}") from error
     return Message(message_type, fields, parameters, message_id, version)
@@ -78,7 +78,7 @@ def decode_body(
 def encode_body(message: Message) -> bytes:
     """Encode a message without its header."""
     out = bytearray()
-    _encode_content(MESSAGES[message.number], message, out)
+    encode_content(MESSAGES[message.number], message, out)
     return bytes(out)
 
 
@@ -108,7 +108,7 @@ def decode_parameter(data: bytes, offset: int, end: int, depth: int = 0) -> tupl
     if layout is None:
         return Parameter(kind, {"Data": data[length_end:after]}), after
     try:
-        fields, parameters = _decode_content(layout, data, length_end, after, depth)
+        fields, parameters = decode_content(layout, data, length_end, after, depth)
     except Malformed as error:
         raise Malformed(f"{layout.name}: {error}") from error
     return Parameter(kind, fields, parameters), after
@@ -118,7 +118,7 @@ def encode_parameter(value: Parameter, out: bytearray) -> None:
     """Append one parameter to `out`."""
     if value.number < _TLV_NUMBER_MIN:
         out.append(0x80 | value.number)
-        _encode_content(PARAMETERS[value.number], value, out)
+        encode_content(PARAMETERS[value.number], value, out)
         return
     start = len(out)
     out += value.number.to_bytes(2, "big") + b"\0\0"
@@ -128,7 +128,7 @@ def encode_parameter(value: Parameter, out: bytearray) -> None:
         assert isinstance(data, bytes)
         out += data
     else:
-        _encode_content(layout, value, out)
+        encode_content(layout, value, out)
     length = len(out) - start
     assert length <= PARAMETER_BYTES_MAX
     out[start + 2 : start + 4] = length.to_bytes(2, "big")
@@ -166,9 +166,10 @@ def _decode_tv(data: bytes, offset: int, end: int) -> tuple[Parameter, int]:
     return Parameter(kind, fields), offset
 
 
-def _decode_content(
+def decode_content(
     layout: Layout, data: bytes, offset: int, end: int, depth: int
 ) -> tuple[Fields, tuple[Parameter, ...]]:
+    """Decode fields and then parameters up to `end`; raises `Malformed`."""
     fields: Fields = {}
     for field in layout.fields:
         offset = field.read(data, offset, end, fields)
@@ -179,7 +180,8 @@ def _decode_content(
     return fields, tuple(parameters)
 
 
-def _encode_content(layout: Layout, value: Parameter, out: bytearray) -> None:
+def encode_content(layout: Layout, value: Parameter, out: bytearray) -> None:
+    """Append fields and parameters to `out`."""
     for field in layout.fields:
         field.write(value.fields, out)
     for inner in value.parameters:

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from edge_agent.core.llrp.capabilities import ReaderCapabilities
 from edge_agent.core.llrp.reports import Reject, TagReport
-from edge_agent.core.llrp.rospec import ReaderCapabilities
 from edge_agent.core.llrp.wire import NeedData
 
 
@@ -13,6 +13,17 @@ class Agreed(msgspec.Struct, frozen=True):
     version: int
     """1 is LLRP 1.0.1, 2 is 1.1."""
     capabilities: ReaderCapabilities
+    profile: str
+    """Whose habits are respected."""
+
+
+class ClockShown(msgspec.Struct, frozen=True):
+    """The reader told the time at this moment: unlike in reports, it was not kept for a while."""
+
+    at_us: int
+    """UTC microseconds, or microseconds since the reader's start."""
+    uptime: bool
+    """Whether `at_us` counts since the reader's start."""
 
 
 class ReadingStarted(msgspec.Struct, frozen=True):
@@ -104,6 +115,7 @@ class SessionEnded(msgspec.Struct, frozen=True):
 Signal = GpiChanged | AntennaChanged | ReaderNoticed
 SessionEvent = (
     Agreed
+    | ClockShown
     | ReadingStarted
     | Refused
     | RequestFailed

@@ -22,14 +22,17 @@ import msgspec
 from edge_agent.core.llrp.codec import decode_parameter
 from edge_agent.core.llrp.layout import Malformed
 from edge_agent.core.llrp.parameters import CUSTOM, EPC_DATA, PARAMETERS, TAG_REPORT_DATA
+from edge_agent.core.llrp.vendors import (
+    IMPINJ,
+    IMPINJ_PEAK_RSSI,
+    IMPINJ_RF_DOPPLER_FREQUENCY,
+    IMPINJ_RF_PHASE_ANGLE,
+    ZEBRA,
+    ZEBRA_TAG_PHASE,
+)
 
 PLANS_MAX: Final = 256
 """Arrangements kept per connection; honest readers use a handful. Past this, all are forgotten."""
-IMPINJ: Final = 25882
-"""Impinj's private enterprise number."""
-IMPINJ_PEAK_RSSI: Final = 57
-"""Impinj's parameter with the peak RSSI in 1/100 dBm."""
-
 _CDBM_PER_DBM: Final = 100
 _EPC_96: Final = 13
 _PEAK_RSSI: Final = 6
@@ -60,11 +63,30 @@ _VALUE_FORMATS: Final = {
 """How `struct` reads the value of each parameter that has no length of its own."""
 _CARRIED: Final = {1: 0, 6: 1, 2: 2, 3: 2, 4: 3, 5: 3, 8: 4, 7: 5, 9: 6}
 """Which carried value a parameter sets: antenna, RSSI, first, last, count, channel, ROSpec."""
+_RSSI, _PHASE, _DOPPLER = 1, 7, 8
+_MAKERS: Final = {
+    (IMPINJ, IMPINJ_PEAK_RSSI): (_RSSI, "h", 0),
+    # 4096 steps to the circle.
+    (IMPINJ, IMPINJ_RF_PHASE_ANGLE): (_PHASE, "H", 7),
+    # 65536 steps, from minus to plus half a circle.
+    (ZEBRA, ZEBRA_TAG_PHASE): (_PHASE, "h", 11),
+    (IMPINJ, IMPINJ_RF_DOPPLER_FREQUENCY): (_DOPPLER, "h", 0),
+}
+"""Makers' parameters of two bytes: which value they set, how it is read, and by how many bits
+1125 times a phase is shifted to make it 1/100 degrees."""
+_MAKERS_BYTES: Final = 2
+_PHASE_FACTOR: Final = 1_125
+_CIRCLE_CDEG: Final = 36_000
+_DOPPLER_FACTOR: Final = 25
+"""Impinj's Doppler shift is in 1/16 Hz: times 25 and by 4 it is in 1/100 Hz."""
+_DOPPLER_SHIFT: Final = 2
 _UPTIME: Final = frozenset({3, 5})
 _UTC: Final = frozenset({2, 4})
 
 Carried = tuple[int | None, int | None, int | None, int | None, int | None, int | None, int | None]
 _NOTHING: Final[Carried] = (None,) * 7
+_ABSENT: Final = (None, None)
+"""Phase and Doppler shift belong to one read: they are never carried."""
 
 
 class TagReport(msgspec.Struct, frozen=True, gc=False):
@@ -91,7 +113,11 @@ class TagReport(msgspec.Struct, frozen=True, gc=False):
     rospec: int | None
     """Which ROSpec saw it."""
     raw: bytes
-    """The TagReportData parameter as it came: the evidence."""
+    """The TagReportData parameter as it came: the evidence, with what nobody here understands."""
+    phase_cdeg: int | None = None
+    """Phase of the tag's answer in 1/100 degrees, from 0 to below 36,000, where it is told."""
+    doppler_chz: int | None = None
+    """Doppler shift of the tag's answer in 1/100 Hz, where it is told."""
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -109,14 +135,28 @@ class _Plan(msgspec.Struct, frozen=True):
     marks: tuple[object, ...]
     pick: Callable[
         [tuple[object, ...]],
-        tuple[bytes, int | None, int, int | None, int | None, int | None, int | None, int | None],
+        tuple[
+            bytes,
+            int | None,
+            int,
+            int | None,
+            int | None,
+            int | None,
+            int | None,
+            int | None,
+            int | None,
+            int | None,
+        ],
     ]
-    """Takes EPC, antenna, RSSI, first, last, count, channel, ROSpec out of values and carried."""
+    """Takes EPC, antenna, RSSI, first, last, count, channel, ROSpec, phase and Doppler shift out of
+    values and carried."""
     epc_bits: int
     rssi_factor: int
     """What makes the RSSI read 1/100 dBm; 0 where it is carried."""
     uptime: bool | None
     """None where no time is reported: the kind of time is carried then."""
+    phase_shift: int
+    """By how many bits 1125 times the phase is shifted to make it 1/100 degrees."""
     verify: bool
     """Whether parameters with arrays of their own are inside, which the marks do not prove."""
 
@@ -162,11 +202,17 @@ class ReportDecoder:
                     continue
                 plan = learnt
                 values = plan.unpack_from(body, offset)
-            epc, antenna, rssi, first, last, count, channel, rospec = plan.pick(values + carried)
+            epc, antenna, rssi, first, last, count, channel, rospec, phase, doppler = plan.pick(
+                values + carried + _ABSENT
+            )
             if plan.rssi_factor:
                 rssi *= plan.rssi_factor
             if plan.uptime is not None:
                 uptime = plan.uptime
+            if phase is not None:
+                phase = (phase * _PHASE_FACTOR >> plan.phase_shift) % _CIRCLE_CDEG
+            if doppler is not None:
+                doppler = doppler * _DOPPLER_FACTOR >> _DOPPLER_SHIFT
             carried = (antenna, rssi, first, last, count, channel, rospec)
             reports.append(
                 TagReport(
@@ -181,6 +227,8 @@ class ReportDecoder:
                     channel,
                     rospec,
                     body[offset:after],
+                    phase,
+                    doppler,
                 )
             )
             offset = after
@@ -237,6 +285,7 @@ class _Walk:
         self.epc_place = 0
         self.epc_bits = 0
         self.rssi_factor = 0
+        self.phase_shift = 0
         self.uptime: bool | None = None
         self.verify = False
 
@@ -312,18 +361,23 @@ class _Walk:
         self.epc_bits = bits
 
     def custom(self, header: int, offset: int, length: int) -> None:
-        """Take in a vendor's parameter; of them only Impinj's peak RSSI is understood."""
+        """Take in a maker's parameter; what is not known stays in the report's bytes."""
         if length < _CUSTOM_HEADER_BYTES:
             raise Malformed(f"TagReportData: Custom of {length} bytes")
         vendor, subtype = struct.unpack_from(">II", self.raw, offset + 4)
         self.add("I", header, "0s")
         self.add("I", vendor, "0s")
         rest = length - _CUSTOM_HEADER_BYTES
-        if (vendor, subtype, rest) != (IMPINJ, IMPINJ_PEAK_RSSI, 2):
+        known = _MAKERS.get((vendor, subtype)) if rest == _MAKERS_BYTES else None
+        if known is None or (known[0] in self.places and known[0] != _RSSI):
             self.add("I", subtype, f"{rest}s")
             return
-        self.places[_CARRIED[_PEAK_RSSI]] = self.add("I", subtype, "h")
-        self.rssi_factor = 1
+        target, value_format, shift = known
+        self.places[target] = self.add("I", subtype, value_format)
+        if target == _RSSI:
+            self.rssi_factor = 1
+        elif target == _PHASE:
+            self.phase_shift = shift
 
 
 def _plan(raw: bytes) -> _Plan:
@@ -335,7 +389,7 @@ def _plan(raw: bytes) -> _Plan:
     if not walk.epc_place:
         raise Malformed("TagReportData: no EPC")
     first_carried = 2 * len(walk.marks)
-    places = (walk.places.get(target, first_carried + target) for target in range(len(_NOTHING)))
+    places = (walk.places.get(target, first_carried + target) for target in range(_DOPPLER + 1))
     return _Plan(
         length=len(raw),
         unpack_from=struct.Struct(walk.format).unpack_from,
@@ -343,6 +397,7 @@ def _plan(raw: bytes) -> _Plan:
         pick=itemgetter(walk.epc_place, *places),
         epc_bits=walk.epc_bits,
         rssi_factor=walk.rssi_factor,
+        phase_shift=walk.phase_shift,
         uptime=walk.uptime,
         verify=walk.verify,
     )

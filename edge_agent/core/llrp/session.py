@@ -1,23 +1,30 @@
-"""One LLRP connection from the reader's greeting to reading, as a table of states.
+"""One LLRP connection from the reader's greeting to reading, led by the table in `states`.
 
 A session lives as long as its TCP connection; after a cut a new one starts clean. It holds no clock
 and no socket: the caller brings bytes and the time in monotonic seconds, takes events with
 `next_event` and bytes to send with `data_to_send`, and calls `tick` no later than `deadline_s`.
 
 The reader speaks first (READER_EVENT_NOTIFICATION with a ConnectionAttemptEvent). Then each state
-sends one request and waits for its answer; `TRANSITIONS` says where each outcome leads. An outcome
-that is missing there ends the session.
+sends one request and waits for its answer; `TRANSITIONS` says where each outcome leads.
 """
 
 from collections import deque
 from collections.abc import Callable
-from enum import StrEnum
 from typing import ClassVar, Final
 
 from edge_agent.core.llrp import messages
-from edge_agent.core.llrp.codec import Message, Parameter, encode_body, parameter, status_text
+from edge_agent.core.llrp.capabilities import ReaderCapabilities, read_capabilities
+from edge_agent.core.llrp.codec import (
+    Message,
+    Parameter,
+    decode_body,
+    encode_body,
+    parameter,
+    status_text,
+)
 from edge_agent.core.llrp.events import (
     Agreed,
+    ClockShown,
     MessageDone,
     OutputSwitched,
     ReaderNoticed,
@@ -28,7 +35,7 @@ from edge_agent.core.llrp.events import (
     SessionEvent,
     TagsReported,
 )
-from edge_agent.core.llrp.layout import Fields
+from edge_agent.core.llrp.layout import Fields, Malformed, octets_of
 from edge_agent.core.llrp.notifications import (
     CONNECTION_ACCEPTED,
     ROSPEC_ENDED,
@@ -37,85 +44,28 @@ from edge_agent.core.llrp.notifications import (
     RospecChanged,
     read_notification,
 )
+from edge_agent.core.llrp.profiles import GENERIC, corrected, profile_of
 from edge_agent.core.llrp.reports import Reject
 from edge_agent.core.llrp.rospec import (
-    ReaderCapabilities,
+    Extent,
     ReaderSettings,
+    Reading,
     add_rospec,
     keepalive_config,
     output_config,
-    read_capabilities,
     reader_config,
+)
+from edge_agent.core.llrp.states import ANSWERS, EXTENTS, TRANSITIONS, Outcome, State
+from edge_agent.core.llrp.vendors import (
+    IMPINJ,
+    IMPINJ_ENABLE_EXTENSIONS_RESPONSE,
+    enable_extensions,
 )
 from edge_agent.core.llrp.wire import NEED_DATA, Connection, Ended, NeedData, TagReports
 
-
-class State(StrEnum):
-    """What the session waits for."""
-
-    GREETING = "greeting"
-    ASKING_VERSION = "asking for the version"
-    SETTING_VERSION = "setting the version"
-    ASKING_CAPABILITIES = "asking for capabilities"
-    CONFIGURING = "configuring"
-    CONFIGURING_KEEPALIVES = "configuring keepalives only"
-    DELETING_ROSPECS = "deleting old ROSpecs"
-    DELETING_ACCESSSPECS = "deleting old AccessSpecs"
-    ADDING_TIMED_ROSPEC = "adding the ROSpec"
-    ADDING_COUNTED_ROSPEC = "adding the ROSpec, reports by count"
-    ENABLING_ROSPEC = "enabling the ROSpec"
-    READING = "reading"
-    ENDED = "ended"
-
-
-class Outcome(StrEnum):
-    """How a state ended."""
-
-    DONE = "done"
-    OLDER = "the reader has nothing newer than what is spoken"
-    FAILED = "the reader said no"
-    SILENT = "the reader said nothing in time"
-
-
-TRANSITIONS: Final = {
-    (State.GREETING, Outcome.DONE): State.ASKING_VERSION,
-    (State.GREETING, Outcome.OLDER): State.ASKING_CAPABILITIES,
-    (State.ASKING_VERSION, Outcome.DONE): State.SETTING_VERSION,
-    (State.ASKING_VERSION, Outcome.OLDER): State.ASKING_CAPABILITIES,
-    (State.ASKING_VERSION, Outcome.FAILED): State.ASKING_CAPABILITIES,
-    (State.SETTING_VERSION, Outcome.DONE): State.ASKING_CAPABILITIES,
-    (State.SETTING_VERSION, Outcome.FAILED): State.ASKING_CAPABILITIES,
-    (State.ASKING_CAPABILITIES, Outcome.DONE): State.CONFIGURING,
-    (State.CONFIGURING, Outcome.DONE): State.DELETING_ROSPECS,
-    (State.CONFIGURING, Outcome.FAILED): State.CONFIGURING_KEEPALIVES,
-    (State.CONFIGURING_KEEPALIVES, Outcome.DONE): State.DELETING_ROSPECS,
-    (State.DELETING_ROSPECS, Outcome.DONE): State.DELETING_ACCESSSPECS,
-    # Some readers say no when there is nothing to delete.
-    (State.DELETING_ROSPECS, Outcome.FAILED): State.DELETING_ACCESSSPECS,
-    (State.DELETING_ACCESSSPECS, Outcome.DONE): State.ADDING_TIMED_ROSPEC,
-    (State.DELETING_ACCESSSPECS, Outcome.FAILED): State.ADDING_TIMED_ROSPEC,
-    (State.ADDING_TIMED_ROSPEC, Outcome.DONE): State.ENABLING_ROSPEC,
-    (State.ADDING_TIMED_ROSPEC, Outcome.FAILED): State.ADDING_COUNTED_ROSPEC,
-    (State.ADDING_COUNTED_ROSPEC, Outcome.DONE): State.ENABLING_ROSPEC,
-    (State.ENABLING_ROSPEC, Outcome.DONE): State.READING,
-}
-
-ANSWERS: Final = {
-    State.ASKING_VERSION: messages.GET_SUPPORTED_VERSION_RESPONSE,
-    State.SETTING_VERSION: messages.SET_PROTOCOL_VERSION_RESPONSE,
-    State.ASKING_CAPABILITIES: messages.GET_READER_CAPABILITIES_RESPONSE,
-    State.CONFIGURING: messages.SET_READER_CONFIG_RESPONSE,
-    State.CONFIGURING_KEEPALIVES: messages.SET_READER_CONFIG_RESPONSE,
-    State.DELETING_ROSPECS: messages.DELETE_ROSPEC_RESPONSE,
-    State.DELETING_ACCESSSPECS: messages.DELETE_ACCESSSPEC_RESPONSE,
-    State.ADDING_TIMED_ROSPEC: messages.ADD_ROSPEC_RESPONSE,
-    State.ADDING_COUNTED_ROSPEC: messages.ADD_ROSPEC_RESPONSE,
-    State.ENABLING_ROSPEC: messages.ENABLE_ROSPEC_RESPONSE,
-}
-"""Which message answers the request of a state."""
-
 _NEGOTIATION: Final = (State.ASKING_VERSION, State.SETTING_VERSION)
 _OUTPUT_ANSWERS: Final = (messages.SET_READER_CONFIG_RESPONSE, messages.ERROR_MESSAGE)
+_ROSPEC_INACTIVE: Final = 1
 _ROSPEC_ACTIVE: Final = 2
 _ALL: Final = 0
 LAST_CHANCE_S: Final = 0.25
@@ -132,7 +82,10 @@ class Session:
         self.settings = settings
         self.version = messages.VERSION_1_0_1
         self.capabilities: ReaderCapabilities | None = None
+        self.profile = GENERIC
         self.state = State.GREETING
+        self._refused_rospec: Message | None = None
+        self._extent = Extent.WHOLE
         self._connection = Connection()
         self._now_s = now_s
         self._state_since_s = now_s
@@ -261,9 +214,13 @@ class Session:
         elif message.number == messages.GET_ROSPECS_RESPONSE and self._checking:
             self._checking = False
             self._check_reading(message)
+        elif message.number == messages.CUSTOM_MESSAGE:
+            self._handle_custom(message)
+        elif message.number == messages.START_ROSPEC_RESPONSE and self._begins_anew:
+            self._handle_restart(message)
         elif message.number == ANSWERS.get(self.state):
             self._handle_answer(message)
-        elif message.number != messages.CUSTOM_MESSAGE:
+        else:
             name = messages.MESSAGES[message.number].name
             reason = f"{name} is unexpected while {self.state}"
             self._events.append(Reject(reason, encode_body(message)))
@@ -283,9 +240,46 @@ class Session:
         elif self.state is State.SETTING_VERSION:
             self.version = messages.VERSION_1_1
         elif self.state is State.ASKING_CAPABILITIES:
-            self.capabilities = read_capabilities(message)
-            self._events.append(Agreed(self.version, self.capabilities))
+            outcome = self._learn(message)
         self._advance(outcome)
+
+    def _learn(self, message: Message) -> Outcome:
+        """Take in the reader's capabilities, and whose habits it has."""
+        capabilities = read_capabilities(message)
+        self.profile = profile_of(self.settings.profile, capabilities)
+        self.capabilities = corrected(capabilities, self.profile)
+        self._events.append(Agreed(self.version, self.capabilities, self.profile.name))
+        for shortcoming in self._reading().shortcomings():
+            self._events.append(RequestFailed("reading as wished", 0, shortcoming))
+        return Outcome.EXTENDED if self.profile.has_impinj_reports else Outcome.DONE
+
+    def _handle_custom(self, message: Message) -> None:
+        """Impinj's answer to the enabling of extensions; other makers' messages mean nothing."""
+        ours = (message.integer("VendorID"), message.integer("MessageSubtype")) == (
+            IMPINJ,
+            IMPINJ_ENABLE_EXTENSIONS_RESPONSE,
+        )
+        if self.state is not State.ENABLING_EXTENSIONS or not ours:
+            return
+        try:
+            # Such an answer holds what SET_READER_CONFIG_RESPONSE does: one LLRPStatus.
+            answer = decode_body(
+                messages.SET_READER_CONFIG_RESPONSE, octets_of(message.fields, "Data")
+            )
+        except Malformed as error:
+            self._events.append(Reject(str(error), encode_body(message)))
+            return
+        self._handle_answer(answer)
+
+    def _handle_restart(self, message: Message) -> None:
+        status = message.first("LLRPStatus")
+        if status is None or status.integer("Status") != messages.STATUS_SUCCESS:
+            # Perhaps it began anew by itself: the reader itself knows.
+            self._check()
+
+    def _check(self) -> None:
+        self.send(Message(messages.GET_ROSPECS))
+        self._checking = True
 
     def _check_reading(self, message: Message) -> None:
         status = message.first("LLRPStatus")
@@ -298,7 +292,7 @@ class Session:
             spec
             for spec in message.all("ROSpec")
             if spec.integer("ROSpecID") == self.settings.rospec_id
-            and spec.integer("ROSpecCurrentState") == _ROSPEC_ACTIVE
+            and spec.integer("ROSpecCurrentState") >= self._rospec_state_min
         ]
         if not ours:
             self._end("the reader stopped reading by itself")
@@ -326,6 +320,8 @@ class Session:
         if self.state not in _NEGOTIATION:
             code = status.integer("Status")
             self._events.append(RequestFailed(self.state, code, status_text(status)))
+        if self.state is State.ENABLING_EXTENSIONS:
+            self.profile = GENERIC
         self._advance(Outcome.FAILED, status_text(status))
 
     def _handle_notification(self, message: Message) -> None:
@@ -340,17 +336,42 @@ class Session:
                     self._handle_attempt(notification)
                 case ConnectionClosing():
                     self._end("the reader said goodbye")
-                case RospecChanged(rospec, code, notice):
-                    self._events.append(notice)
-                    ours = rospec == self.settings.rospec_id and self.state is State.READING
-                    if ours and code == ROSPEC_ENDED:
-                        # Perhaps an old event, held while we were away: the reader itself knows.
-                        self.send(Message(messages.GET_ROSPECS))
-                        self._checking = True
+                case RospecChanged():
+                    self._handle_rospec(notification)
                 case signal:
                     self._events.append(signal)
 
+    def _handle_rospec(self, change: RospecChanged) -> None:
+        ours = change.rospec == self.settings.rospec_id and self.state is State.READING
+        as_it_should = self._extent < Extent.LEAST and self.settings.start is not None
+        if not ours or not (as_it_should or self._begins_anew):
+            self._events.append(change.notice)
+        if not ours or change.code != ROSPEC_ENDED:
+            return
+        if self._begins_anew:
+            self.send(Message(messages.START_ROSPEC, {"ROSpecID": self.settings.rospec_id}))
+        else:
+            # Perhaps an old event, held while we were away: the reader itself knows.
+            self._check()
+
+    @property
+    def _begins_anew(self) -> bool:
+        """Whether our ROSpec ends by itself after both ways, and is then started again."""
+        return (
+            self.version == messages.VERSION_1_0_1
+            and self._extent < Extent.PLAIN
+            and self.capabilities is not None
+            and self._reading().goes_both_ways
+        )
+
+    @property
+    def _rospec_state_min(self) -> int:
+        """With an input as trigger, a ROSpec that waits is as good as one that reads."""
+        waits = self.settings.start is not None and self._extent < Extent.LEAST
+        return _ROSPEC_INACTIVE if waits else _ROSPEC_ACTIVE
+
     def _handle_attempt(self, attempt: ConnectionAttempted) -> None:
+        self._events.append(ClockShown(attempt.at_us, attempt.uptime))
         if self.state is not State.GREETING:
             notice = ReaderNoticed(
                 "connection_attempt", attempt.reason, attempt.at_us, attempt.uptime
@@ -402,12 +423,20 @@ class Session:
         fields: Fields = {"ReaderCapabilitiesRequestedData": _ALL}
         self.send(Message(messages.GET_READER_CAPABILITIES, fields))
 
-    def _known_capabilities(self) -> ReaderCapabilities:
+    def _reading(self) -> Reading:
         assert self.capabilities is not None, self.state
-        return self.capabilities
+        return Reading(
+            settings=self.settings,
+            capabilities=self.capabilities,
+            profile=self.profile,
+            version=self.version,
+        )
+
+    def _enable_extensions(self) -> None:
+        self.send(Message(messages.CUSTOM_MESSAGE, enable_extensions()))
 
     def _configure(self) -> None:
-        self.send(reader_config(self.settings, self._known_capabilities()))
+        self.send(reader_config(self.settings, self._reading().capabilities))
 
     def _configure_keepalives(self) -> None:
         self.send(keepalive_config(self.settings))
@@ -418,17 +447,16 @@ class Session:
     def _delete_accessspecs(self) -> None:
         self.send(Message(messages.DELETE_ACCESSSPEC, {"AccessSpecID": _ALL}))
 
-    def _add_timed_rospec(self) -> None:
-        self._add_rospec(timed=True)
-
-    def _add_counted_rospec(self) -> None:
-        self._add_rospec(timed=False)
-
-    def _add_rospec(self, *, timed: bool) -> None:
+    def _add_rospec(self) -> None:
         # What the reader leaves out from here on is unchanged since this ROSpec's reports.
         self._connection.report_decoder.forget()
-        capabilities = self._known_capabilities()
-        self.send(add_rospec(self.settings, capabilities, self.version, timed=timed))
+        self._extent = EXTENTS[self.state]
+        wanted = add_rospec(self._reading(), self._extent)
+        if wanted == self._refused_rospec and self.state is not State.ADDING_LEAST_ROSPEC:
+            self._advance(Outcome.FAILED)
+            return
+        self._refused_rospec = wanted
+        self.send(wanted)
 
     def _enable_rospec(self) -> None:
         self.send(Message(messages.ENABLE_ROSPEC, {"ROSpecID": self.settings.rospec_id}))
@@ -440,12 +468,15 @@ class Session:
         State.ASKING_VERSION: _ask_version,
         State.SETTING_VERSION: _set_version,
         State.ASKING_CAPABILITIES: _ask_capabilities,
+        State.ENABLING_EXTENSIONS: _enable_extensions,
         State.CONFIGURING: _configure,
         State.CONFIGURING_KEEPALIVES: _configure_keepalives,
         State.DELETING_ROSPECS: _delete_rospecs,
         State.DELETING_ACCESSSPECS: _delete_accessspecs,
-        State.ADDING_TIMED_ROSPEC: _add_timed_rospec,
-        State.ADDING_COUNTED_ROSPEC: _add_counted_rospec,
+        State.ADDING_WHOLE_ROSPEC: _add_rospec,
+        State.ADDING_COUNTED_ROSPEC: _add_rospec,
+        State.ADDING_PLAIN_ROSPEC: _add_rospec,
+        State.ADDING_LEAST_ROSPEC: _add_rospec,
         State.ENABLING_ROSPEC: _enable_rospec,
         State.READING: _enable_reports,
     }

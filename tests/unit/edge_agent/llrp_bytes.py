@@ -68,11 +68,13 @@ def report(*tags: bytes) -> bytes:
     return frame(61, b"".join(tags))
 
 
-def capabilities(*, holds_reports: bool = True, hopping: bool = True) -> bytes:
+def capabilities(
+    *, holds_reports: bool = True, hopping: bool = True, maker: int = 0, more: bytes = b""
+) -> bytes:
     """Return the body of a small GET_READER_CAPABILITIES_RESPONSE: powers 10, 20 and 30 dBm."""
     general = tlv(
         137,
-        struct.pack(">HHIIH", 4, 0x4000, 25882, 2001002, 3) + b"5.1" + tlv(141, bytes(4)),
+        struct.pack(">HHIIH", 4, 0x4000, maker, 2001002, 3) + b"5.1" + tlv(141, bytes(4)),
     )
     llrp = tlv(142, bytes([0x08 if holds_reports else 0, 1]) + bytes(22))
     powers = b"".join(tlv(145, struct.pack(">Hh", i, i * 1000)) for i in (1, 2, 3))
@@ -80,7 +82,7 @@ def capabilities(*, holds_reports: bool = True, hopping: bool = True) -> bytes:
     frequencies = tlv(146, (b"\x80" if hopping else b"\x00") + table)
     mode = tlv(329, struct.pack(">IBBBBIIIII", 1, 0x80, 0, 2, 2, 640000, 1500, 6250, 6250, 0))
     band = tlv(144, powers + frequencies + tlv(328, mode))
-    return status() + general + llrp + tlv(143, struct.pack(">HH", 840, 1) + band)
+    return status() + general + llrp + tlv(143, struct.pack(">HH", 840, 1) + band) + more
 
 
 ANSWERS = {

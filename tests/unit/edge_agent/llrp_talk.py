@@ -1,6 +1,6 @@
 """A session and a reader that answers it, for tests of what is said between them."""
 
-from edge_agent.core.llrp.events import MessageDone, SessionEnded, SessionEvent
+from edge_agent.core.llrp.events import ClockShown, MessageDone, SessionEnded, SessionEvent
 from edge_agent.core.llrp.rospec import ReaderSettings
 from edge_agent.core.llrp.session import LAST_CHANCE_S, Session, State
 from edge_agent.core.llrp.wire import NeedData
@@ -25,10 +25,10 @@ def wait(session: Session, until_s: float) -> None:
 
 
 def drain(session: Session) -> list[SessionEvent]:
-    """Return all events up to now, without the marks between messages."""
+    """Return all events up to now, without the marks between messages and the clock."""
     events: list[SessionEvent] = []
     while not isinstance(told := session.next_event(), IDLE):
-        if not isinstance(told, MessageDone):
+        if not isinstance(told, MessageDone | ClockShown):
             events.append(told)
     return events + ([told] if isinstance(told, SessionEnded) else [])
 

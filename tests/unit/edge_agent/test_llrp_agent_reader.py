@@ -7,7 +7,13 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from edge_agent.core.llrp.events import AntennaChanged, GpiChanged, ReaderNoticed, Signal
+from edge_agent.core.llrp.events import (
+    AntennaChanged,
+    ClockShown,
+    GpiChanged,
+    ReaderNoticed,
+    Signal,
+)
 from edge_agent.core.llrp.reports import TagReport
 from edge_agent.core.llrp.rospec import ReaderSettings
 from edge_agent.devices.llrp_reader import LlrpReader, Reconnecting
@@ -37,6 +43,7 @@ class Listener:
         self.rejects: list[tuple[str, bytes]] = []
         self.statuses: list[tuple[str, str]] = []
         self.signals: list[Signal] = []
+        self.clocks: list[ClockShown] = []
         self.progress = 0
         self.received_wall_s = 0.0
         self.open = asyncio.Event()
@@ -68,6 +75,10 @@ class Listener:
         """Note the signal."""
         self.signals.append(signal)
         await self._tell()
+
+    async def on_clock(self, clock: ClockShown) -> None:
+        """Note the reader's time."""
+        self.clocks.append(clock)
 
     async def on_progress(self) -> None:
         """Count the message."""
@@ -156,7 +167,7 @@ async def test_tags_are_read_and_progress_follows_each_message() -> None:
         # Greeting, eight answers, two reports and a keepalive.
         await listener.until(lambda: listener.progress == 12)
         assert [state for state, _ in listener.statuses] == ["connecting", "connecting", "reading"]
-        assert listener.said("connecting")[1] == "LLRP 1.1, firmware 5.1, 4 antennas"
+        assert listener.said("connecting")[1] == "LLRP 1.1, generic, firmware 5.1, 4 antennas"
         assert client.last_message_at is not None
         assert client.last_message_at >= listener.received_wall_s
 
@@ -269,7 +280,7 @@ async def test_a_reader_that_hangs_up_over_the_version_is_spoken_to_in_1_0_1() -
     async with reading(serve) as (listener, *_):
         await listener.until(lambda: bool(listener.said("reading")))
         assert asked[:2] == [46, 1]
-        assert "LLRP 1.0, firmware 5.1, 4 antennas" in listener.said("connecting")
+        assert "LLRP 1.0, generic, firmware 5.1, 4 antennas" in listener.said("connecting")
 
 
 async def test_a_slow_reader_is_read_byte_by_byte() -> None:

@@ -5,9 +5,11 @@ import struct
 import pytest
 import sllurp.llrp
 
+from edge_agent.core.llrp.capabilities import ReaderCapabilities
 from edge_agent.core.llrp.codec import decode_body, encode_body
 from edge_agent.core.llrp.events import Agreed
-from edge_agent.core.llrp.rospec import add_rospec, reader_config
+from edge_agent.core.llrp.profiles import GENERIC
+from edge_agent.core.llrp.rospec import Extent, Reading, add_rospec, reader_config
 from edge_agent.core.llrp.session import Session
 from tests.unit.edge_agent.llrp_bytes import (
     answers,
@@ -25,15 +27,17 @@ from tests.unit.edge_agent.llrp_talk import SETTINGS, Talk
     ("target", "index"), [(2500, 2), (3000, 3), (9999, 3), (1000, 1), (500, 1)]
 )
 def test_the_power_is_the_highest_at_most_the_target(target: int, index: int) -> None:
-    agreed = Talk().to_reading().events[0]
-    assert isinstance(agreed, Agreed)
+    agreed = next(event for event in Talk().to_reading().events if isinstance(event, Agreed))
     assert agreed.capabilities.power_index(target) == index
 
 
+def reading(capabilities: ReaderCapabilities) -> Reading:
+    return Reading(settings=SETTINGS, capabilities=capabilities, profile=GENERIC, version=1)
+
+
 def agreed_capabilities(body: bytes) -> Agreed:
-    agreed = Talk(changed={1: (11, body)}).to_reading().events[0]
-    assert isinstance(agreed, Agreed)
-    return agreed
+    events = Talk(changed={1: (11, body)}).to_reading().events
+    return next(event for event in events if isinstance(event, Agreed))
 
 
 def test_the_requests_of_an_independent_client_read_as_meant() -> None:
@@ -54,7 +58,7 @@ def test_the_requests_of_an_independent_client_read_as_meant() -> None:
         assert encode_body(decode_body(number, body)) == body
     capable = agreed_capabilities(capabilities()).capabilities
     (other,) = decode_body(20, theirs[20]).all("ROSpec")
-    (own,) = add_rospec(SETTINGS, capable, 1, timed=True).all("ROSpec")
+    (own,) = add_rospec(reading(capable), Extent.WHOLE).all("ROSpec")
     assert own.fields == other.fields
     assert own.first("ROBoundarySpec") == other.first("ROBoundarySpec")
     (our_reading,) = own.all("AISpec")
@@ -79,6 +83,6 @@ def test_hold_on_reconnect_is_asked_for_where_the_reader_has_it() -> None:
 def test_the_hop_table_is_the_first_one_of_the_reader() -> None:
     for hopping, expected in ((True, (7, 1, 2)), (False, (0, 1, 2))):
         agreed = agreed_capabilities(capabilities(hopping=hopping))
-        message = add_rospec(SETTINGS, agreed.capabilities, 1, timed=False)
+        message = add_rospec(reading(agreed.capabilities), Extent.COUNTED)
         sent = Session(SETTINGS, 0.0)._connection.send(message)
         assert sent.count(tlv(224, struct.pack(">HHH", *expected))) == 2
