@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the real servers that `make test-real` starts: Mosquitto, PostgreSQL, Apache Kafka and InfluxDB.
+# Installs the real servers that `make test-real` starts: Mosquitto, PostgreSQL, Apache Kafka, InfluxDB
+# and a D-Bus daemon for the double of a Bluetooth stack.
 #
 # For a Debian or Ubuntu machine; run it as root or with sudo at hand. It may be run again at any time: what is there is
 # left alone. Nothing is installed into the repository. It needs a Java runtime, Maven, Go and Rust; the first two are
@@ -64,6 +65,7 @@ install_debian_packages() {
   if ! postgres_binary >/dev/null; then wanted+=(postgresql); fi
   if ! command -v java >/dev/null; then wanted+=(default-jre-headless); fi
   if ! command -v mvn >/dev/null; then wanted+=(maven); fi
+  if ! command -v dbus-daemon >/dev/null; then wanted+=(dbus); fi
   if [ ${#wanted[@]} -eq 0 ]; then
     say "Debian packages: all there"
     return 0
@@ -179,4 +181,5 @@ say "Mosquitto:  $(mosquitto_binary)"
 say "PostgreSQL: $(postgres_binary)"
 say "Kafka:      $kafka_home"
 say "InfluxDB:   $influxd"
+say "D-Bus:      $(command -v dbus-daemon)"
 say "written:    $environment_file"

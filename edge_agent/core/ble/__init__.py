@@ -1,0 +1,1 @@
+"""Bluetooth Low Energy adverts: what beacons say, who they are, and reads made of them."""
