@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from msgspec import UNSET, UnsetType
+
 from contracts.base import SCHEMA, Record, Row
+from contracts.reads import Scan
 
 
 class EntryKind(StrEnum):
@@ -34,6 +37,10 @@ class EntryKind(StrEnum):
     """Master data of the books was changed, or a period closed."""
     MOVEMENT = "movement"
     """Stock moved in the books: a balanced set of postings."""
+    COMMISSIONED = "commissioned"
+    """An identity began: on a unit, a case or a pallet."""
+    DECOMMISSIONED = "decommissioned"
+    """An identity ended."""
 
 
 class Entry(Row, frozen=True, kw_only=True):
@@ -122,6 +129,8 @@ class Sighting(Record, tag="sighting", frozen=True, kw_only=True):
     """True: a gateway of the location was silent when the window was closed."""
     evidence: tuple[str, ...] = ()
     """The tag's bytes as they were read, in hexadecimal, each once."""
+    scan: Scan | UnsetType = UNSET
+    """For a scan by hand: who, with what, for which document. Left out otherwise."""
 
 
 class LocationKind(StrEnum):
@@ -166,7 +175,7 @@ class LocationEvent(Record, tag="location_event", frozen=True, kw_only=True):
     confidence: float
     """0 to 1, by the stage's own reckoning."""
     basis: str
-    """Why: `antenna_order`, `photo_eye`, `neighbour`, `companions`, `trend`, `continuous`, ..."""
+    """Why: `antenna_order`, `photo_eye`, `neighbour`, `companions`, `load`, `trend`, `scan`, ..."""
     late: bool = False
     """True: older than what was already known; the present location stays."""
     incomplete: bool = False
@@ -179,6 +188,8 @@ class LocationEvent(Record, tag="location_event", frozen=True, kw_only=True):
     """SHA-256 over the sightings' payloads in that order, hexadecimal."""
     load: str | None = None
     """The load that it belongs to, where a plan says so."""
+    person: str | UnsetType = UNSET
+    """Who scanned it by hand, from a sign-in. Left out where nobody is known for certain."""
 
 
 class Problem(StrEnum):

@@ -5,11 +5,31 @@ from __future__ import annotations
 from contracts.base import SCHEMA, Record, Row
 
 
+class Scan(Record, frozen=True, kw_only=True):
+    """That a person scanned it by hand, and what is known of that."""
+
+    id: str
+    """The handheld's own id of the scan: equal for equal scans, whatever is sent twice."""
+    client: str
+    """The handheld's id in the site configuration."""
+    person: str | None
+    """Who was signed in at the handheld when it scanned; none where that is not certain."""
+    told_us: int
+    """When it was scanned, by the handheld's own clock."""
+    location: str | None = None
+    """The zone or gate where it was scanned; none: where the interface's device stands."""
+    place: str | None = None
+    """The place as it was told: the text of a bin's label."""
+    document: str | None = None
+    """The document that it was scanned for."""
+
+
 class Read(Row, frozen=True, kw_only=True):
     """What a device reported of one identity in one report, with its seen count."""
 
     identity: str
-    """Canonical identity: a GS1 Digital Link URI, `ble:...` or `raw:...`."""
+    """Canonical identity: a GS1 Digital Link URI, `ble:...` or `raw:...`; of a trigger that found
+    no code `noread:` and the device's id."""
     device: str
     """The device's id in the site configuration."""
     antenna: int
@@ -26,6 +46,28 @@ class Read(Row, frozen=True, kw_only=True):
     """Strongest signal in 1/100 dBm, where the device told it."""
     evidence: bytes = b""
     """The tag's own bytes (the EPC memory) or the code as scanned."""
+    scan: Scan | None = None
+    """Only for a scan by hand."""
+    phase_cdeg: int | None = None
+    """Phase of the tag's answer in 1/100 degrees, from 0 to below 36,000, where it was told."""
+    doppler_chz: int | None = None
+    """Doppler shift of the tag's answer in 1/100 Hz, where it was told."""
+
+
+NO_READ = "noread:"
+"""What the identity of a trigger without a code begins with. Something passed the scanner and
+nobody knows what: a class, no instance. Each trigger is one read and one sighting, and a passage
+where the scanner stands at a line; none is merged with another, and none has a place afterwards."""
+
+
+def no_read_identity(device: str) -> str:
+    """The identity in the reads of a scanner's triggers that found no code."""
+    return NO_READ + device
+
+
+def is_no_read(identity: str) -> bool:
+    """Whether an identity stands for things that passed a scanner without being read."""
+    return identity.startswith(NO_READ)
 
 
 class Reject(Record, frozen=True, kw_only=True):
@@ -88,9 +130,12 @@ class DeviceChange(Record, frozen=True, kw_only=True):
     """The device's id."""
     state: str
     """`reading`, `retrying`, `refused`, `silent`, `paused` (the spool is nearly full), `stopped`,
-    `antenna_lost`, `antenna_back`, `clock_off`."""
+    `antenna_lost`, `antenna_back`, `clock_off`, `alarm`, `alarm_over`. The last two leave the
+    device's state as it is; of the agent itself they name the gateway as `device`."""
     detail: str
-    """What the device or the network said, in words."""
+    """What the device or the network said, in words. An alarm: its name, a colon, and the reason.
+    Names: `dark_antenna 3` (antenna 3 hears nothing while its siblings do), `silent_device`,
+    `clock_off`, `temperature`; of an agent `disk`, `spool`, `temperature`, `certificate`."""
     at_us: int
     """When it was noticed."""
 
