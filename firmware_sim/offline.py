@@ -10,7 +10,7 @@
     print(score_of(passages, events))      # events: firmware_sim.score.Told
 
 - `Rehearsal(seed, scenario=DEFAULT, start_us=START_US, report_us=100_000, true_clocks=True,
-  speed=1.0)`
+  speed=1.0, readers=READERS, shift=None)`
 - `.site_map`, `.items`, `.loads`: structs of `contracts.places`, as they go into `reference`.
 - `.batches(every_us=200_000)`: one gateway's batches in order of time (`dock`); call it once.
 - `.faults`: what was planned to go wrong (`firmware_sim.core.loads.Fault`).
@@ -71,18 +71,22 @@ class Rehearsal:
         report_us: int = 100_000,
         true_clocks: bool = True,
         speed: float = 1.0,
+        readers: tuple[Reader, ...] = READERS,
+        shift: Shift | None = None,
     ) -> None:
-        self.shift: Shift = shift_of(seed, scenario)
+        """`shift`: another one than the seed's own, such as one of `firmware_sim.scenes`."""
+        self.shift: Shift = shift or shift_of(seed, scenario)
         self.start_us = start_us
         self.end_us = start_us + self.shift.end_us
-        self.site_map = _site_map()
+        self.site_map = _site_map(readers)
         self.items = items_of(self.shift)
         self.loads = loads_of(self.shift, start_us)
         self._report_us = report_us
         self._true_clocks = true_clocks
         self._speed = speed
         self._scenario = scenario
-        self._ears = [_Ear(self.shift, reader, scenario) for reader in READERS]
+        self._readers = readers
+        self._ears = [_Ear(self.shift, reader, scenario) for reader in readers]
 
     @property
     def faults(self) -> list[Fault]:
@@ -108,7 +112,7 @@ class Rehearsal:
 
     def passages(self) -> list[Passage]:
         """The truth of what the batches have told so far."""
-        return passages_of(self.shift, self.start_us)
+        return passages_of(self.shift, self.start_us, readers=self._readers)
 
     def _cut(
         self,
@@ -280,9 +284,9 @@ def loads_of(shift: Shift, start_us: int) -> list[Load]:
     ]
 
 
-def _site_map() -> SiteMap:
+def _site_map(readers: tuple[Reader, ...]) -> SiteMap:
     """The site as its file says it; the ports matter to nobody here."""
     ports = {device: 5084 + place for place, device in enumerate(DEVICES)}
-    site = read_site(site_toml(ports))
+    site = read_site(site_toml(ports, readers=readers))
     assert isinstance(site, SiteFile), f"the site file of {SITE} has mistakes: {site}"
     return site_map(site)

@@ -100,6 +100,8 @@ class SignalParameters(msgspec.Struct, frozen=True, kw_only=True):
 class ReaderParameters(msgspec.Struct, frozen=True, kw_only=True):
     """One reader's own nature."""
 
+    maker: str = "none"
+    """Whose reader it plays: `none`, `generic`, `impinj`, `zebra`, `thingmagic`."""
     protocol: int = 2
     """Highest LLRP version: 1 is 1.0.1, 2 is 1.1."""
     utc_clock: bool = True

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from contracts.broker_files import BrokerFiles, broker_files
 from contracts.clock import REAL_TIME, ClockSetting, clock_from_text
 from contracts.topics import is_name
 
@@ -34,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """TALLYGATE_SITE."""
     mqtt_url: str = MQTT_URL
     """TALLYGATE_MQTT_URL: mqtt:// or mqtts://, with user:password@ where the broker asks."""
+    mqtt_files: BrokerFiles = BrokerFiles()
+    """TALLYGATE_MQTT_CA, TALLYGATE_MQTT_CERTIFICATE, TALLYGATE_MQTT_KEY."""
     kafka: str = KAFKA
     """TALLYGATE_KAFKA: bootstrap servers, host:port, separated by commas."""
     postgres_url: str = POSTGRES_URL
@@ -61,6 +64,8 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     mqtt_url = environment.get("TALLYGATE_MQTT_URL", MQTT_URL)
     if urlsplit(mqtt_url).scheme not in {"mqtt", "mqtts"} or not urlsplit(mqtt_url).hostname:
         mistakes.append(f"TALLYGATE_MQTT_URL is mqtt://host:port or mqtts://..., not {mqtt_url!r}")
+    mqtt_files, problems = broker_files(environment, os.path.isfile)
+    mistakes += problems
     number = environment.get("TALLYGATE_PARTITIONS", "4")
     if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= PARTITIONS_MAX:
         mistakes.append(f"TALLYGATE_PARTITIONS is 1 to {PARTITIONS_MAX}, not {number!r}")
@@ -75,6 +80,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         site=site,
         mqtt_url=mqtt_url,
+        mqtt_files=mqtt_files,
         kafka=environment.get("TALLYGATE_KAFKA", KAFKA),
         postgres_url=environment.get("TALLYGATE_POSTGRES_URL", POSTGRES_URL),
         partitions=int(number),

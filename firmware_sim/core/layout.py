@@ -6,12 +6,15 @@
   nothing; a photo-eye 0.8 m outside and one 0.8 m inside.
 - gate-3, geometry *overhead*: two antennas above the way between bulk and staging.
 - conveyor, geometry *line*: a scanner; everything moves from packing to staging.
+
+`OTHER_READERS` furnish the same doors more poorly: door-1 has but two antennas, side by side on one
+post, of which one looks a little outward and one a little inward; door-2 has no photo-eyes.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware_sim.core.radio import Antenna
 
@@ -25,6 +28,10 @@ TURN = math.radians(25.0)
 """How far the rows are turned away from each other."""
 EYE = 0.8
 """Metres from the gate's line to a photo-eye."""
+BESIDE = 0.3
+"""Metres from the gate's line to each of two antennas side by side on one post."""
+BESIDE_TURN = math.radians(35.0)
+"""How far these are turned away from each other."""
 LATERAL_HEIGHT = 1.3
 OVERHEAD_HEIGHT = 2.8
 
@@ -43,12 +50,25 @@ class Reader:
     """Photo-eyes: input, side, x."""
     light: int | None = None
     """The output that the stack light is wired to."""
+    name: str = ""
+    """What the truth calls this kind of gate; empty: its geometry."""
+
+    @property
+    def kind(self) -> str:
+        """What the truth calls this kind of gate."""
+        return self.name or self.geometry
 
 
 def _row(number: int, lane_y: float, outward: int, left: int) -> Antenna:
     side = "outer" if outward > 0 else "inner"
     position = (outward * ROW, lane_y + left * POST, LATERAL_HEIGHT)
     return Antenna(number, position, (outward * math.sin(TURN), -left * math.cos(TURN), 0.0), side)
+
+
+def _beside(number: int, lane_y: float, outward: int) -> Antenna:
+    side = "outer" if outward > 0 else "inner"
+    facing = (outward * math.sin(BESIDE_TURN), -math.cos(BESIDE_TURN), 0.0)
+    return Antenna(number, (outward * BESIDE, lane_y + POST, LATERAL_HEIGHT), facing, side)
 
 
 def _facing(number: int, lane_y: float, left: int, along: float) -> Antenna:
@@ -92,6 +112,11 @@ GATE_3 = Reader(
     ),
 )
 READERS = (DOOR_1, DOOR_2, GATE_3)
+SIDE_BY_SIDE = replace(
+    DOOR_1, antennas=(_beside(1, 0.0, 1), _beside(2, 0.0, -1)), name="side by side"
+)
+FACING_ONLY = replace(DOOR_2, eyes=(), name="facing, no eyes")
+OTHER_READERS = (SIDE_BY_SIDE, FACING_ONLY, GATE_3)
 SCANNER = "conveyor"
 LANES = {"door-1": DOOR_1.lane_y, "door-2": DOOR_2.lane_y, "gate-3": GATE_3.lane_y}
 

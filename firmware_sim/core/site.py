@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmware_sim.core.layout import READERS, SCANNER
+from firmware_sim.core.layout import READERS, SCANNER, Reader
 
 SITE = "demo"
 GATEWAY = "dock"
@@ -30,7 +30,9 @@ from antenna to antenna takes the power away for a moment and the flag falls; se
 tags silent just while they pass. Reports come often, because their order tells the direction."""
 
 
-def site_toml(ports: dict[str, int], host: str = "127.0.0.1") -> str:
+def site_toml(
+    ports: dict[str, int], host: str = "127.0.0.1", readers: tuple[Reader, ...] = READERS
+) -> str:
     """The site file, with the ports on which the devices listen."""
     parts = [f'site = "{SITE}"\n']
     parts += [
@@ -38,12 +40,12 @@ def site_toml(ports: dict[str, int], host: str = "127.0.0.1") -> str:
         f"outside = {str(outside).lower()}\n"
         for zone, name, warehouse, outside in ZONES
     ]
-    for reader in READERS:
+    for reader in readers:
         light = f'light = "{GATEWAY}/{reader.device}/{reader.light}"\n' if reader.light else ""
         parts.append(_gate(reader.gate, reader.geometry) + light)
     parts.append(_gate(SCANNER, "line") + 'direction = "in"\n')
     parts.append(f'[[gateways]]\nid = "{GATEWAY}"\n')
-    for reader in READERS:
+    for reader in readers:
         parts.append(_device(reader.device, "llrp", host, ports[reader.device]))
         parts.append("[devices.llrp]\n" + READING)
         for antenna in reader.antennas:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from firmware_sim.core.layout import READERS, SCANNER
+from firmware_sim.core.layout import READERS, SCANNER, Reader
 from firmware_sim.core.shift import Shift
-
-GEOMETRIES = {reader.gate: reader.geometry for reader in READERS} | {SCANNER: "line"}
-"""Gate to its geometry."""
 
 
 class Passage(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,12 +32,18 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     """What the reader would have read, had a client set it up and listened."""
 
 
-def passages_of(shift: Shift, start_us: int, until_us: int | None = None) -> list[Passage]:
+def passages_of(
+    shift: Shift,
+    start_us: int,
+    until_us: int | None = None,
+    readers: tuple[Reader, ...] = READERS,
+) -> list[Passage]:
     """The truth in order of time; the shift began at `start_us`.
 
     What began after `until_us` (of the shift) is left out: the run was cut short.
     """
     end_us = shift.end_us if until_us is None else until_us
+    kinds = {reader.gate: reader.kind for reader in readers}
     found = []
     for track in shift.tracks:
         for episode in track.episodes:
@@ -56,7 +59,7 @@ def passages_of(shift: Shift, start_us: int, until_us: int | None = None) -> lis
                     Passage(
                         identity=carried.tag.identity,
                         gate=episode.gate,
-                        geometry=GEOMETRIES[episode.gate],
+                        geometry=kinds[episode.gate],
                         kind=episode.kind,
                         direction=episode.direction,
                         load=track.load,
@@ -72,7 +75,7 @@ def passages_of(shift: Shift, start_us: int, until_us: int | None = None) -> lis
         Passage(
             identity=scan.tag.identity,
             gate=SCANNER,
-            geometry=GEOMETRIES[SCANNER],
+            geometry="line",
             kind="passed",
             direction="in",
             load=None,

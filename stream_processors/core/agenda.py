@@ -19,6 +19,10 @@ BUCKET_US = 100_000
 """What is due within one bucket comes together: half a tick."""
 STEP_SLACK_US = 1_000_000
 """A gateway's time that grows by more than the bridge's and this was not all listened to."""
+STEP_TIMES = 4
+STEP_FIRST_US = 2_000_000
+"""Bridge time that grows by more than so many times its last step and this was no tick but an
+outage, in which nobody listened."""
 FOREVER_US = 1 << 62
 """Later than any time: all gateways of a place are silent, whatever waits is closed."""
 
@@ -68,18 +72,21 @@ class GatewayTime:
 class Times:
     """All gateways' times."""
 
-    __slots__ = ("bridge_us", "gateways", "step_us")
+    __slots__ = ("_grown_us", "bridge_us", "gateways", "step_us")
 
     def __init__(self) -> None:
         self.bridge_us = 0
         self.step_us = 0
-        """How much the bridge's time grew at the last tick."""
+        """How much the bridge's time grew at the last tick, as far as that was listened to."""
+        self._grown_us = 0
         self.gateways: dict[str, GatewayTime] = {}
 
     def take(self, gateways: Mapping[str, int], bridge_us: int) -> None:
         """A tick: time only moves forward; who is not named, or not further, stands still."""
         before_us, self.bridge_us = self.bridge_us, max(self.bridge_us, bridge_us)
-        self.step_us = self.bridge_us - before_us if before_us else 0
+        grown_us = self.bridge_us - before_us if before_us else 0
+        self.step_us = min(grown_us, STEP_TIMES * self._grown_us + STEP_FIRST_US)
+        self._grown_us = grown_us
         for gateway, time_us in gateways.items():
             known = self.gateways.get(gateway)
             if known is None:

@@ -19,6 +19,7 @@ from stream_processors.core.gate_state import VOTE, EyeCrossing
 from stream_processors.core.gate_track import MOVERS, TRACKS, Track
 from stream_processors.core.gate_weight import (
     COMPANY_SHARE,
+    FROM_ZONE,
     RESTING_MORE,
     TEMPER,
     Weighed,
@@ -32,8 +33,6 @@ SURE = 0.93
 """At this share a visit is decided when its silence ends."""
 ENOUGH = 0.75
 """At this share it is decided after waiting for more."""
-FROM_ZONE = log(9.0) / 2
-"""Nine of ten identities are where the last event put them."""
 NEXT_ZONE = log(50.0) / 2
 """A sure read on one side right after says more."""
 COMPANY_MAX = 6.0
@@ -73,6 +72,8 @@ class Context(NamedTuple):
 
     before: int = 0
     """Half where the identity was: -1 outer, 1 inner, 0 neither or unknown."""
+    planned: bool = False
+    """Only a load that it waits for tells that."""
     after: int = 0
     """Half where it was surely read next."""
     elsewhere: bool = False
@@ -112,28 +113,46 @@ def judge(weighed: Weighed, context: Context) -> Judgement:
     """Decide what a visit means."""
     company = _company(weighed, context)
     seen = _seen(weighed, context.eyes)
-    total = [
-        TEMPER * one + company[index] + _context(track, context, seen)
-        for index, (one, track) in enumerate(zip(weighed.scores, TRACKS, strict=True))
+    alone = [
+        TEMPER * one + _context(track, context, seen)
+        for one, track in zip(weighed.scores, TRACKS, strict=True)
     ]
-    shares = shares_of(total)
-    share = max(shares)
-    best = TRACKS[shares.index(share)]
+    shares = shares_of([own + others for own, others in zip(alone, company, strict=True)])
+    index = _best(shares)
+    share, best = shares[index], TRACKS[index]
     basis = _basis(best, weighed, context, company)
     passages: tuple[Passage, ...]
-    well_read = len(weighed.samples) >= WELL_READ and basis == "companions"
-    if best.crossings and share < (SURE if well_read else ENOUGH):
+    joins = len(weighed.samples) >= WELL_READ and _rests_alone(alone)
+    if best.crossings and share < (SURE if joins else ENOUGH):
         passing = sum(one for one, track in zip(shares, TRACKS, strict=True) if track.crossings)
         unknown = Passage(
             Direction.UNKNOWN, weighed.at_us, round(passing, 3), basis, weighed.samples
         )
         passages = (unknown,) if passing >= ENOUGH else ()
         return Judgement(False, passages, weighed.peak_cdbm, rests=False)
-    path = path_of(weighed, TRACKS.index(best))
+    path = path_of(weighed, index)
     passages = _passages(best, weighed.samples, path, round(share, 3), basis)
-    alone = not context.company or context.company[-1] < ALONE * VOTE
-    rests = not passages and (alone or _length_us(weighed) >= RESTS_US)
+    nobody = not context.company or context.company[-1] < ALONE * VOTE
+    rests = not passages and (nobody or _length_us(weighed) >= RESTS_US)
     return Judgement(share >= SURE, passages, weighed.peak_cdbm, rests)
+
+
+def _rests_alone(scores: Sequence[float]) -> bool:
+    """Whether a visit would be taken to rest if nobody else passed."""
+    shares = [score + log(track.share) for score, track in zip(scores, TRACKS, strict=True)]
+    return TRACKS[_best(shares_of(shares))].kind == "stay"
+
+
+def _best(shares: Sequence[float]) -> int:
+    """The likeliest track of the likeliest kind: either way it passed is a passage."""
+    kinds: dict[str, float] = {}
+    for share, track in zip(shares, TRACKS, strict=True):
+        kinds[track.kind] = kinds.get(track.kind, 0.0) + share
+    kind = max(kinds, key=kinds.__getitem__)
+    return max(
+        (index for index, track in enumerate(TRACKS) if track.kind == kind),
+        key=shares.__getitem__,
+    )
 
 
 def _length_us(weighed: Weighed) -> int:
@@ -233,12 +252,14 @@ def _eyes(track: Track, seen: Sequence[str]) -> float:
     wanted = [direction for _, direction in track.crossings] or ["back"]
     if track.start == track.end and not track.crossings and track.name.startswith("stay"):
         return 0.0
-    return EYES if list(seen) == wanted else -EYES
+    return (EYES * len(wanted) if list(seen) == wanted else -EYES) - 0.7
 
 
 def _seen(weighed: Weighed, eyes: Sequence[EyeCrossing] | None) -> list[str]:
     """Directions of what crossed the beams just when the tag was loud."""
-    loud = -(1 << 20) if weighed.peak_cdbm is None else weighed.peak_cdbm - EYES_LOUD_CDB
+    loud = -(1 << 20)
+    if weighed.peak_cdbm is not None:
+        loud = min(weighed.peak_cdbm, weighed.level_cdbm) - EYES_LOUD_CDB
     times = [middle_us(one) for one in weighed.samples if one[3] is None or one[3] >= loud]
     return [
         eye.direction
@@ -264,7 +285,7 @@ def _basis(track: Track, weighed: Weighed, context: Context, company: Sequence[f
     reasons = {
         "antenna_order": TEMPER * (weighed.scores[index] - weighed.scores[opposite]),
         "photo_eye": eyes,
-        "neighbour": 2 * FROM_ZONE * context.before * track.start
+        "load" if context.planned else "neighbour": 2 * FROM_ZONE * context.before * track.start
         + NEXT_ZONE * context.after * (track.end - TRACKS[opposite].end),
         "companions": company[index] - company[opposite],
     }

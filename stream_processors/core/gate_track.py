@@ -46,6 +46,8 @@ WAIT_SPREAD_DB = 10.0
 AWAY_DB = -27.0
 AWAY_SPREAD_DB = 6.0
 """Beyond the far row, on the way to turning: faint, or not heard at all."""
+AWAY_FLOOR = -12.0
+"""Nothing makes a tag that is away loud: dips only take."""
 STEADY_CDB = 200
 """A tag at rest is heard equally loud again, within the reader's own noise."""
 STEADY_US = 1_000_000
@@ -94,7 +96,7 @@ AWAY = 4
 """In tracks that pass twice, the position of the turn far away ..."""
 AWAY_US = 1_000_000
 """... which may be unheard, but then for this long."""
-UNTURNED = -3.0
+UNTURNED = -8.0
 """Passing back without having been away."""
 RESTING = (WAIT_OUTER, WAIT_INNER)
 STAY_NEAR = -2.0
@@ -116,6 +118,12 @@ class Observation(NamedTuple):
     """Its slice's begin."""
     emission: Emission
     """Their logarithmic likelihood in each stage."""
+    far: bool = False
+    """The silence before it was long enough to have been away."""
+    dwell: float = 0.0
+    """What it costs to have moved no further since the slice before ..."""
+    wait: float = 0.0
+    """... and to have rested."""
 
 
 class Track(NamedTuple):
@@ -131,6 +139,13 @@ class Track(NamedTuple):
     """Half where it ends."""
     crossings: tuple[tuple[int, str], ...] = ()
     """Which position in `stages` is each crossing's middle, and its direction."""
+
+    @property
+    def kind(self) -> str:
+        """What it does, whichever way: `through`, `twice`, `back` or `stay`."""
+        if self.crossings:
+            return "through" if len(self.crossings) == 1 else "twice"
+        return self.name.partition("_")[0]
 
 
 _IN = (WAIT_OUTER, NEAR_OUTER, MIDDLE, NEAR_INNER, WAIT_INNER)
@@ -177,7 +192,7 @@ def observe(samples: Sequence[Sample], level_cdbm: int, length_us: int) -> list[
         if number not in slices:
             slices[number] = []
         slices[number] += (emission,) if count < 2 else (emission,) * min(count, COUNT_MAX)  # noqa: PLR2004
-    found = []
+    found: list[Observation] = []
     for number in sorted(slices):
         emissions = slices[number]
         count = len(emissions)
@@ -186,7 +201,10 @@ def observe(samples: Sequence[Sample], level_cdbm: int, length_us: int) -> list[
         else:
             weight = min(SLICE_WEIGHT_MAX, INDEPENDENCE * count) / count
             sums = tuple(map(sum, zip(*emissions, strict=True)))
-        found.append(Observation(number * length_us, [weight * one for one in sums]))
+        at_us = number * length_us
+        gap_us = at_us - found[-1].at_us if found else 0
+        emission = [weight * one for one in sums]
+        found.append(Observation(at_us, emission, gap_us >= AWAY_US, *_dwell(gap_us)))
     return found
 
 
@@ -208,8 +226,8 @@ def emission_of(side: int, step: int, steady: int) -> Emission:
         EITHER_SIDE + moving + _signal(signal, MIDDLE_DB if side else PLANE_DB),
         near_inner + moving + _signal(signal, NEAR_OTHER_DB if side < 0 else NEAR_DB),
         wait_inner + resting + _signal(signal, WAIT_DB, WAIT_SPREAD_DB),
-        near_outer + moving + _signal(signal, AWAY_DB, AWAY_SPREAD_DB),
-        near_inner + moving + _signal(signal, AWAY_DB, AWAY_SPREAD_DB),
+        near_outer + moving + _signal(signal, AWAY_DB, AWAY_SPREAD_DB, AWAY_FLOOR),
+        near_inner + moving + _signal(signal, AWAY_DB, AWAY_SPREAD_DB, AWAY_FLOOR),
     )
 
 
@@ -232,14 +250,10 @@ def score(observations: Sequence[Observation], track: Track, *, waiting: bool) -
     stages = track.stages
     costs = _costs(stages, min(len(observations), SLICES_COUNTED))
     best = _begin(observations[0], stages, costs, waiting=waiting)
-    at_us = observations[0].at_us
     first = stages[0]
-    for seen_us, emission in observations[1:]:
-        gap_us = seen_us - at_us
-        dwell, wait = _dwell(gap_us)
-        at_us = seen_us
+    for _, emission, far, dwell, wait in observations[1:]:
         # From the end to the begin, so that each step sees the slice before.
-        steps = costs.steps if gap_us < AWAY_US else costs.far_steps
+        steps = costs.far_steps if far else costs.steps
         for index, stage, rests, enter, past in steps:
             found = best[index] - (wait if rests else dwell)
             other = best[index - 1] + enter
@@ -259,14 +273,10 @@ def explain(observations: Sequence[Observation], track: Track, *, waiting: bool)
     stages = track.stages
     costs = _costs(stages, min(len(observations), SLICES_COUNTED))
     best = _begin(observations[0], stages, costs, waiting=waiting)
-    at_us = observations[0].at_us
     trace: list[list[int]] = []
-    for seen_us, emission in observations[1:]:
-        gap_us = seen_us - at_us
-        dwell, wait = _dwell(gap_us)
-        at_us = seen_us
+    for _, emission, far, dwell, wait in observations[1:]:
         came = [0] * len(stages)
-        steps = costs.steps if gap_us < AWAY_US else costs.far_steps
+        steps = costs.far_steps if far else costs.steps
         for index, stage, rests, enter, past in steps:
             found = best[index] - (wait if rests else dwell)
             for back, cost in ((1, enter), (2, past)):
@@ -354,8 +364,13 @@ def _dwell(gap_us: int) -> tuple[float, float]:
     return min(gap_s * DWELL_PER_S, DWELL_MAX), gap_s * WAIT_PER_S
 
 
-def _signal(signal_db: float | None, mean_db: float, spread_db: float = SPREAD_DB) -> float:
+def _signal(
+    signal_db: float | None,
+    mean_db: float,
+    spread_db: float = SPREAD_DB,
+    floor: float = SIGNAL_FLOOR,
+) -> float:
     if signal_db is None:
         return 0.0
     beside = (signal_db - mean_db) / spread_db
-    return max(SIGNAL_FLOOR, -beside * beside / 2)
+    return max(floor, -beside * beside / 2)

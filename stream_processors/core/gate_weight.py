@@ -11,6 +11,7 @@ from functools import cache
 from math import exp, log
 from typing import NamedTuple
 
+from contracts.places import Geometry
 from stream_processors.core.gate_state import VOTE
 from stream_processors.core.gate_track import (
     MOVERS,
@@ -28,6 +29,8 @@ from stream_processors.core.windows import Sample
 TEMPER = 0.7
 """Reads of one visit share shadow and fading: together they say less than what they seem to."""
 
+FROM_ZONE = log(9.0) / 2
+"""Nine of ten identities are where the last event put them."""
 COMPANY_SHARE = 0.9
 """Nine of ten that pass a gate within a second of others do what these do."""
 RESTING_MORE = 5.0
@@ -50,6 +53,23 @@ ONE_SIDE = 0.5
 FEW = (0.0, -1.0, -0.7, -0.5, -0.3, -0.1)
 """How much likelier so few reads are of a stray than of what goes through: one to three of a
 hundred that pass are read this little, and every other stray."""
+LOUD_CDB = 1_000
+"""Reads within 10 dB of a visit's peak were made in the gate or next to it."""
+LOUD_S = 1.3
+"""Who goes through is loud for less than this without a break, who turns back for longer ..."""
+LOUD_S_MIN = 0.3
+TURN_LOUD = 2.0
+NEARBY_CDB = 1_600
+STILL_US = 600_000
+STILL_CDB = 100
+STILL_S = 0.35
+"""... and each antenna hears it equally loud, read for read, for longer than this in all."""
+TURN_PER_S = 8.0
+WIDER = 1.6
+"""From above a gate is heard over more of the way: all takes so much longer."""
+TURN_MIN = 2.5
+TURN_MAX = 2.0
+"""Carriers also stop for other reasons: no pause says more."""
 CLEAR_READS = 6
 CLEAR_SIDE_READS = 2
 """Fewer reads, in all or of one side, are weighed in full."""
@@ -117,10 +137,11 @@ def weigh(samples: Sequence[Sample], level_cdbm: int, *, waiting: bool) -> Weigh
 def _adjust(scores: list[float], samples: Sequence[Sample], length_us: int) -> None:
     """What the order of reads does not say: which sides read it, and how often."""
     if not any(one[2].side for one in samples):
-        # In one plane, no read tells which way or whether it turned: only that it moved.
+        # In one plane, no read tells which way: only that it moved, and whether it stood there.
         moved = max(scores[index] for index in ONCE)
+        turned = _turned(samples) / TEMPER
         for index in ONCE:
-            scores[index] = moved
+            scores[index] = moved if TRACKS[index].crossings else moved + turned
     balance = _balance(samples, length_us)
     few = FEW[len(samples)] / TEMPER if len(samples) < len(FEW) else 0.0
     for index, track in enumerate(TRACKS):
@@ -128,6 +149,38 @@ def _adjust(scores: list[float], samples: Sequence[Sample], length_us: int) -> N
             scores[index] += balance
         if index < MOVERS:
             scores[index] += few
+
+
+def _turned(samples: Sequence[Sample]) -> float:
+    """How much likelier reads in one plane are of who turned back there than of who went through.
+
+    Who turns stands in the gate for a moment: it is loud for longer, and steadily so.
+    """
+    peak_cdbm = max([one[3] for one in samples if one[3] is not None], default=None)
+    if peak_cdbm is None or len(samples) < CLEAR_READS:
+        return 0.0
+    since_us = until_us = loud_us = still_us = 0
+    before: dict[int, tuple[int, int]] = {}
+    for sample in samples:
+        rssi_cdbm = sample[3]
+        if rssi_cdbm is None or rssi_cdbm < peak_cdbm - NEARBY_CDB:
+            before.pop(id(sample[2]), None)
+            continue
+        at_us = middle_us(sample)
+        known_us, known_cdbm = before.get(id(sample[2]), (0, 0))
+        before[id(sample[2])] = at_us, rssi_cdbm
+        if at_us - known_us <= STILL_US and abs(rssi_cdbm - known_cdbm) <= STILL_CDB:
+            still_us += at_us - known_us
+        if rssi_cdbm >= peak_cdbm - LOUD_CDB:
+            since_us = since_us if at_us - until_us <= STILL_US else at_us
+            until_us = at_us
+            loud_us = max(loud_us, until_us - since_us)
+    still_s = still_us / 1e6 / len({id(sample[2]) for sample in samples})
+    loud_s = max(LOUD_S_MIN, loud_us / 1e6)
+    gate = samples[0][2].location.gate
+    wide = WIDER if gate is not None and gate.geometry is Geometry.OVERHEAD else 1.0
+    found = TURN_PER_S * (still_s - wide * STILL_S) + TURN_LOUD * log(loud_s / (wide * LOUD_S))
+    return max(-TURN_MIN, min(TURN_MAX, found))
 
 
 def _balance(samples: Sequence[Sample], length_us: int) -> float:
@@ -152,8 +205,8 @@ def _beta_binomial(outer: int, inner: int, weight: float) -> float:
     return found
 
 
-def votes_of(weighed: Weighed) -> tuple[int, ...]:
-    """What the reads alone say of each track that moves, for the visit's company.
+def votes_of(weighed: Weighed, before: int) -> tuple[int, ...]:
+    """What a visit's reads, and where it was before, say of each track that moves, to its company.
 
     A vote is the logarithm of how likely these reads are if the visit's company took that track:
     then this one did too, but for those few that go their own ways. Last comes the visit's weight:
@@ -167,7 +220,12 @@ def votes_of(weighed: Weighed) -> tuple[int, ...]:
         ]
     )
     moves = sum(shares[:MOVERS])
-    alike = shares_of([TEMPER * one for one in weighed.scores[:MOVERS]])
+    alike = shares_of(
+        [
+            TEMPER * one + FROM_ZONE * before * track.start
+            for one, track in zip(weighed.scores[:MOVERS], TRACKS[:MOVERS], strict=True)
+        ]
+    )
     votes = [moves * log(COMPANY_SHARE * one + (1 - COMPANY_SHARE)) for one in alike]
     return (*[int(VOTE * vote) for vote in votes], int(VOTE * max(0.0, 2 * moves - 1)))
 

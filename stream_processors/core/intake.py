@@ -12,6 +12,7 @@ from contracts.events import Direction
 from contracts.reads import GateSignal, Read
 from stream_processors.core.dedup import tell_cycle, tell_stay, with_tag
 from stream_processors.core.entries import clock_entry, no_place_entry
+from stream_processors.core.no_reads import pass_unread
 from stream_processors.core.passing import (
     Crossing,
     Waited,
@@ -21,6 +22,7 @@ from stream_processors.core.passing import (
     tell_zone,
 )
 from stream_processors.core.reference import Place, is_class_level
+from stream_processors.core.scans import scanned_us, take_scan
 from stream_processors.core.settling import settle_beside
 from stream_processors.core.skew import DeviceClock
 from stream_processors.core.state import State
@@ -40,6 +42,9 @@ def take_reads(  # noqa: C901, PLR0912 - one loop is the hot path; calls would c
     records = state.records
     dirty = state.dirty
     for read in reads:
+        if read.scan is not None:
+            take_scan(state, read, read.scan, gateway)
+            continue
         device = read.device
         place = places[device].get(read.antenna) if device in places else None
         if place is None:
@@ -55,7 +60,8 @@ def take_reads(  # noqa: C901, PLR0912 - one loop is the hot path; calls would c
         if record is None:
             if is_class_level(read.identity):
                 told = tell_cycle(read, place, first_us, last_us)
-                state.out.evidence.append(told.evidence(None))
+                entry = pass_unread(state, read, told, place)
+                state.out.evidence.append(told.evidence(entry))
                 continue
             record = records[read.identity] = Record(read.identity)
         window: Window
@@ -112,7 +118,8 @@ def _when(state: State, clock: DeviceClock, read: Read, tolerance_us: int) -> in
 def _begun(read: Read, last_us: int, tolerance_us: int) -> int:
     """When it was first seen: as long before `last_us` as the device says, if that is sane."""
     lasted_us = read.last_us - read.first_us
-    return last_us - lasted_us if 0 <= lasted_us <= tolerance_us else last_us
+    # One number for both where there is but one time: a visit keeps each of its reads.
+    return last_us - lasted_us if 0 < lasted_us <= tolerance_us else last_us
 
 
 def take_signals(state: State, signals: Sequence[GateSignal]) -> None:
@@ -138,6 +145,9 @@ def times_of(state: State, reads: Sequence[Read]) -> list[int]:
     """When each read was, as `take_reads` would say if it took them now."""
     found: list[int] = []
     for read in reads:
+        if read.scan is not None:
+            found.append(scanned_us(read))
+            continue
         place = state.reference.place_of(read.device, read.antenna)
         if place is None:
             found.append(read.received_us)

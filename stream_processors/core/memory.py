@@ -19,6 +19,7 @@ chunks it is written whole again. Where a resting identity is is not here: the l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -215,8 +216,8 @@ def save_trail(trail: Trail) -> bytes:
             passed_us=trail.passed_us,
             peak_cdbm=trail.peak_cdbm,
             load=trail.load,
-            discrepancies=tuple(trail.discrepancies),
-            lingered=trail.lingered,
+            discrepancies=trail.discrepancies,
+            lingered=trail.lingered or {},
             undecided=trail.undecided,
             closes_us=trail.closes_us,
             pinned=trail.pinned,
@@ -235,8 +236,8 @@ def load_trail(trail: Trail, raw: bytes) -> None:
     trail.passed_us = saved.passed_us
     trail.peak_cdbm = saved.peak_cdbm
     trail.load = saved.load
-    trail.discrepancies = list(saved.discrepancies)
-    trail.lingered = saved.lingered
+    trail.discrepancies = saved.discrepancies
+    trail.lingered = saved.lingered or None
     trail.undecided = saved.undecided
     trail.closes_us = saved.closes_us
     trail.pinned = saved.pinned
@@ -339,14 +340,31 @@ def _tallies(tallies: Sequence[Tally]) -> tuple[SavedTally, ...]:
     )
 
 
+class _Shared(NamedTuple):
+    """The fields of `Saved`, in its order."""
+
+    gateways: tuple[str, ...]
+    first_us: int
+    last_us: int
+    received_us: int
+    closed: bool
+    tags: tuple[bytes, ...]
+
+
+def _shared(window: Window) -> _Shared:
+    return _Shared(
+        window.clock.gateways,
+        window.first_us,
+        window.last_us,
+        window.received_us,
+        window.closed,
+        window.tags,
+    )
+
+
 def _stay(stay: Stay) -> SavedStay:
     return SavedStay(
-        gateways=stay.clock.gateways,
-        first_us=stay.first_us,
-        last_us=stay.last_us,
-        received_us=stay.received_us,
-        closed=stay.closed,
-        tags=stay.tags,
+        *_shared(stay),
         tallies=_tallies(stay.tallies),
         told=stay.told,
         slot=stay.slot,
@@ -368,12 +386,7 @@ def _visit(visit: Visit, begin: int) -> SavedVisit:
         for last_us, first_us, place, rssi_cdbm, count in visit.samples[begin:]
     ]
     return SavedVisit(
-        gateways=visit.clock.gateways,
-        first_us=visit.first_us,
-        last_us=visit.last_us,
-        received_us=visit.received_us,
-        closed=visit.closed,
-        tags=visit.tags,
+        *_shared(visit),
         rested=_tallies(visit.rested),
         held_us=visit.held_us,
         resumed=visit.resumed,

@@ -179,7 +179,8 @@ def _move(
                 sighting=told.id,
                 digest=told.digest,
             )
-    trail.lingered.pop(crossing.location, None)
+    if trail.lingered is not None:
+        trail.lingered.pop(crossing.location, None)
 
 
 def settle_undecided(

@@ -22,12 +22,16 @@ from contracts.places import (
     Zone,
     ZoneParameters,
 )
+from contracts.reads import is_no_read
 
 LOAD_TOLERANCE_US = 120_000_000
 """A load may begin and end this much beside its plan: lorries keep no second hands."""
 
 SIDES = {Side.OUTER: -1, Side.INNER: 1, Side.BOTH: 0}
 """A side as a sign: outer before inner on the way in."""
+
+SIDE_OF = {"in": -1, "out": 1}
+"""Where what shall pass in a direction comes from."""
 
 GTIN_PREFIX = "https://id.gs1.org/01/"
 
@@ -44,6 +48,7 @@ class Location:
         "id",
         "inner",
         "line",
+        "ordered",
         "outer",
         "outside",
         "parameters",
@@ -54,6 +59,8 @@ class Location:
         self.parameters: ZoneParameters = place.parameters
         self.gateways: tuple[str, ...] = ()
         self.has_eyes = False
+        self.ordered = False
+        """Some of its antennas look at one side of a gate: their order tells the direction."""
         self.gate: Gate | None = None
         self.line = ""
         self.inner = ""
@@ -168,6 +175,25 @@ class Reference:
         """Whether a load has a line for any instance of an item."""
         return item in self._kinds.get(load.load, frozenset())
 
+    def awaited_side(self, identity: str, gate: str, at_us: int) -> int:
+        """The side of a gate on which the plan has an identity wait to pass it.
+
+        -1 outer, 1 inner, 0 where no load is open for it or loads in both directions are.
+        """
+        loads = [
+            load for load in self.loads_of(identity) if load.gate == gate and is_open(load, at_us)
+        ]
+        item = item_of(identity)
+        if not loads and item is not None:
+            loads = [
+                load
+                for direction in SIDE_OF
+                for load in self.loads_open(gate, direction, at_us)
+                if self.takes_kind(load, item)
+            ]
+        sides = {SIDE_OF.get(load.direction, 0) for load in loads}
+        return sides.pop() if len(sides) == 1 else 0
+
     def _take_site(self, site: SiteMap) -> None:
         self.revision += 1
         self.locations = {zone.id: Location(zone) for zone in site.zones}
@@ -193,6 +219,7 @@ class Reference:
         if location is None:
             return
         place = Place(antenna.device, antenna.antenna, location, SIDES[antenna.side])
+        location.ordered = location.ordered or place.side != 0
         self.places.setdefault(antenna.device, {})[antenna.antenna] = place
 
     def _take_load(self, load: Load) -> None:
@@ -249,4 +276,11 @@ def item_of(identity: str) -> str | None:
 
 def is_class_level(identity: str) -> bool:
     """Whether an identity names a kind of thing (GTIN, GTIN and batch), not one instance."""
-    return identity.startswith(GTIN_PREFIX) and "/21/" not in identity
+    if identity.startswith(GTIN_PREFIX):
+        return "/21/" not in identity
+    return is_no_read(identity)
+
+
+def is_beacon(identity: str) -> bool:
+    """Whether an identity is a Bluetooth beacon's: it rides on a person or an asset."""
+    return identity.startswith("ble:")

@@ -99,7 +99,9 @@ def _vote(state: State, visit: Visit) -> Weighed:
     weighed = visit.weighed = weigh(visit.samples, visit.level_cdbm, waiting=visit.waiting)
     visit.voted = count
     visit.voted_us = weighed.at_us
-    visit.votes = (0,) * (MOVERS + 1) if visit.late else votes_of(weighed)
+    visit.votes = (0,) * (MOVERS + 1)
+    if not visit.late:
+        visit.votes = votes_of(weighed, _before(state, visit)[0])
     gate.vote(visit.voted_us, visit.votes)
     state.touch(visit)
     return weighed
@@ -135,14 +137,35 @@ def _judge(state: State, visit: Visit) -> Judgement:
     eyes = None
     if location.has_eyes:
         eyes = gate.crossings(visit.first_us - EYES_REACH_US, visit.last_us + EYES_REACH_US)
+    before, planned = _before(state, visit)
     context = Context(
-        before=0 if visit.late else _half(visit, visit.record.zone),
+        before=before,
+        planned=planned,
         after=_half(visit, visit.after or None),
         elsewhere=_elsewhere(visit),
         company=gate.company_at(weighed.at_us, visit.votes),
         eyes=eyes,
     )
     return judge(weighed, context)
+
+
+def _before(state: State, visit: Visit) -> tuple[int, bool]:
+    """The half where it was before, and whether only the plan says so.
+
+    Its last event tells. But where neither antennas nor photo-eyes tell a direction, who turned
+    back in the gate may have been told as passed: what a load is to take out is then taken to be
+    inside until the load is closed.
+    """
+    if visit.late:
+        return 0, False
+    location = visit.location
+    half = _half(visit, visit.record.zone)
+    if location.ordered or location.has_eyes or location.inner == location.outer:
+        return half, False
+    if half and (visit.record.trail is None or visit.record.trail.gate != location.id):
+        return half, False
+    planned = state.reference.awaited_side(visit.record.identity, location.id, visit.first_us)
+    return planned or half, planned != 0
 
 
 def _half(visit: Visit, zone: str | None) -> int:
@@ -152,7 +175,7 @@ def _half(visit: Visit, zone: str | None) -> int:
 
 
 def _lingers(trail: Trail | None, visit: Visit) -> bool:
-    if trail is None:
+    if trail is None or trail.lingered is None:
         return False
     return any(
         abs(visit.first_us - lingered_us)
@@ -253,6 +276,8 @@ def _end_visit(state: State, visit: Visit) -> None:
 def _note_lingering(state: State, visit: Visit, last_us: int) -> None:
     """It was here and did not pass: the next such reads are no surprise."""
     trail = state.trail_of(visit.record, visit.clock)
+    if trail.lingered is None:
+        trail.lingered = {}
     trail.lingered[visit.location.id] = last_us
     trail.closes_us = max(trail.closes_us, last_us + LINGERED_US)
 

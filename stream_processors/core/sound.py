@@ -25,6 +25,7 @@ from contracts.reads import (
     Read,
     ReadBatch,
     Reject,
+    Scan,
 )
 
 UNUSABLE_MAX = 500
@@ -44,8 +45,21 @@ Number = Annotated[int, Meta(ge=0, le=65_535)]
 Count = Annotated[int, Meta(ge=0, le=2**62)]
 Name = Annotated[str, Meta(max_length=64)]
 Words = Annotated[str, Meta(max_length=2_000)]
+PLAIN = r"\A[^\x00-\x1f\x7f]*\Z"
+Label = Annotated[str, Meta(max_length=64, pattern=PLAIN)]
+"""What a person typed or scanned: no control characters."""
 Identity = Annotated[str, Meta(min_length=1, max_length=512)]
 """An index of the ledger takes 2,700 bytes; agents name what is longer by its digest."""
+
+
+class _Scan(Scan, frozen=True, kw_only=True):
+    id: Annotated[str, Meta(min_length=1, max_length=64, pattern=PLAIN)]
+    client: Label
+    person: Label | None
+    told_us: Annotated[int, Meta(ge=-(2**62), le=2**62)]
+    location: Label | None = None
+    place: Label | None = None
+    document: Label | None = None
 
 
 class _Read(Read, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -58,6 +72,7 @@ class _Read(Read, frozen=True, kw_only=True, array_like=True, gc=False):
     count: Annotated[int, Meta(ge=1, le=2**31)]
     rssi_cdbm: Annotated[int, Meta(ge=-(2**20), le=2**20)] | None = None
     evidence: Annotated[bytes, Meta(max_length=16_384)] = b""
+    scan: _Scan | None = None
 
 
 class _Reject(Reject, frozen=True, kw_only=True):

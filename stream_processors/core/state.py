@@ -11,7 +11,7 @@ from stream_processors.core.gate_state import Gate
 from stream_processors.core.memory import forget_window
 from stream_processors.core.reference import Location, Reference
 from stream_processors.core.skew import DeviceClock
-from stream_processors.core.windows import Due, Record, Trail, Window
+from stream_processors.core.windows import Due, Record, Trail, Window, gap_of
 
 PINNED_US = 300_000_000
 """A pinned trail ends with the next move, not with time: it is looked at this often."""
@@ -103,6 +103,7 @@ class State:
         for record in self.records.values():
             for window in record.windows:
                 window.location = self.location_of(window.location)
+                window.gap_us = gap_of(window.location)
                 window.clock = self.clock_of(window.location, (*window.clock.gateways, "")[0])
                 window.clock.windows.put(window, window.due_us())
             if record.trail is not None:

@@ -13,7 +13,13 @@ from typing import NamedTuple
 from contracts.events import Direction, DiscrepancyClosed, DiscrepancyOpened, Problem
 from contracts.ids import content_id
 from contracts.places import Load
-from stream_processors.core.reference import LOAD_TOLERANCE_US, Reference, is_open, item_of
+from stream_processors.core.reference import (
+    LOAD_TOLERANCE_US,
+    Reference,
+    is_beacon,
+    is_open,
+    item_of,
+)
 from stream_processors.core.windows import Record, Trail
 
 REMEMBERED_US = 3_600_000_000
@@ -78,7 +84,7 @@ def came_back_closed(
         if moved != direction
     )
     if closed:
-        trail.discrepancies = [one for one in trail.discrepancies if one[1] == direction]
+        trail.discrepancies = tuple(one for one in trail.discrepancies if one[1] == direction)
     return closed
 
 
@@ -120,7 +126,8 @@ def _beside_the_plan(
             evidence=passed.evidence,
         )
         return (opened,), max(one.closes_us for one in (*here, *expected))
-    if not here:
+    if not here or is_beacon(identity):
+        # A person's badge or an asset's beacon is no goods, unless a line names it.
         return (), 0
     opened = DiscrepancyOpened(
         discrepancy=_name(Problem.STRANGER, here, passed.gate, identity),
@@ -159,5 +166,5 @@ def _remember(
 ) -> None:
     for one in opened:
         if all(name != one.discrepancy for name, _ in trail.discrepancies):
-            trail.discrepancies.append((one.discrepancy, direction))
+            trail.discrepancies = (*trail.discrepancies, (one.discrepancy, direction))
     trail.closes_us = max(trail.closes_us, until_us + LOAD_TOLERANCE_US + REMEMBERED_US)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from stream_processors.core.agenda import Clock
 from stream_processors.core.reference import Location, Place
 
@@ -95,13 +97,7 @@ class Window:
         self.first_us = first_us
         self.last_us = last_us
         self.received_us = 0
-        parameters = location.parameters
-        if location.line:
-            self.gap_us = parameters.dedup_window_us
-        elif location.gate is None:
-            self.gap_us = parameters.memory_us
-        else:
-            self.gap_us = parameters.silence_us
+        self.gap_us = gap_of(location)
         """Reads closer than this belong together."""
         self.late = last_us < record.since_us
         self.closed = False
@@ -117,6 +113,14 @@ class Window:
     def due_us(self) -> int:
         """When it is to be looked at, by the time of its gateways."""
         raise AssertionError
+
+
+def gap_of(location: Location) -> int:
+    """How close reads at a location must be to belong together, in microseconds."""
+    parameters = location.parameters
+    if location.line:
+        return parameters.dedup_window_us
+    return parameters.memory_us if location.gate is None else parameters.silence_us
 
 
 class Stay(Window):
@@ -164,6 +168,9 @@ class Stay(Window):
         self, place: Place, first_us: int, last_us: int, rssi_cdbm: int | None, count: int
     ) -> None:
         """Merge one read."""
+        if self.late and last_us >= self.record.since_us:
+            # One old read may open a stay; news of now makes it one of now.
+            self.late = False
         for tally in self.tallies:
             if tally.place is place:
                 break
@@ -273,10 +280,15 @@ class Undecided(NamedTuple):
     digest: str
 
 
+_encode = msgspec.msgpack.Encoder().encode
+_undecided = msgspec.msgpack.Decoder(Undecided)
+
+
 class Trail:
     """What an identity did at gates of late, as far as it changes what its next passage means."""
 
     __slots__ = (
+        "_undecided",
         "closes_us",
         "direction",
         "discrepancies",
@@ -289,7 +301,6 @@ class Trail:
         "pinned",
         "record",
         "saved",
-        "undecided",
     )
 
     def __init__(self, record: Record) -> None:
@@ -301,12 +312,11 @@ class Trail:
         self.peak_cdbm = 0
         self.load = ""
         """The load that its last passage counted for, until it comes back."""
-        self.discrepancies: list[tuple[str, str]] = []
+        self.discrepancies: tuple[tuple[str, str], ...] = ()
         """Open ones: id and the direction that it moved in."""
-        self.lingered: dict[str, int] = {}
-        """Gate to when it was last read there, resting."""
-        self.undecided: Undecided | None = None
-        """A passage whose direction its next sure event tells."""
+        self.lingered: dict[str, int] | None = None
+        """Gate to when it was last read there, resting; most never do."""
+        self._undecided: bytes | None = None
         self.closes_us = 0
         """Until when the trail matters."""
         self.gateways: tuple[str, ...] = ()
@@ -314,6 +324,15 @@ class Trail:
         self.pinned = False
         """Its newest event is a passage that moved nothing: only the trail knows where it is."""
         self.saved = False
+
+    @property
+    def undecided(self) -> Undecided | None:
+        """A passage whose direction its next sure event tells; kept small, it may wait for long."""
+        return None if self._undecided is None else _undecided.decode(self._undecided)
+
+    @undecided.setter
+    def undecided(self, undecided: Undecided | None) -> None:
+        self._undecided = None if undecided is None else _encode(undecided)
 
 
 class Record:

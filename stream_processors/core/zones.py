@@ -14,6 +14,8 @@ from stream_processors.core.windows import Record, Stay
 
 FADE_CDB = 4_000
 """A home's claim fades by 40 dB over the zone's `memory_us` of silence ..."""
+HOLD_SHARE = 8
+"""... from this part of it on: a few missed turns of an antenna are no silence ..."""
 FADE_CDB_MAX = 2_000
 """... but never by more than 20 dB: silence alone is no reason to believe faint reads."""
 STRENGTH_CDB = 1_000
@@ -23,7 +25,8 @@ STRENGTH_MAX = 2.0
 PERSISTENT = 5
 """So many times `reads_min` are sure however they compare with a silent home."""
 SILENT_SHARE = 4
-"""Without signals to compare, a home must be silent for this part of `memory_us`."""
+"""Without signals to compare, a home must be silent for this part of `memory_us`; and a third
+place that is silent for as long is not heard just now."""
 
 
 class Verdict(NamedTuple):
@@ -41,6 +44,8 @@ def decide(record: Record, stay: Stay, at_us: int) -> Verdict | None:
     if good < parameters.reads_min or at_us <= record.since_us or stay.late:
         return None
     kind = LocationKind.MOVED
+    if _is_outdone(record, stay, at_us):
+        return None
     if record.zone is None:
         kind, basis = LocationKind.ARRIVED, "reads"
     else:
@@ -50,6 +55,25 @@ def decide(record: Record, stay: Stay, at_us: int) -> Verdict | None:
         else:
             basis = _over_heard_home(home, stay, at_us)
     return Verdict(kind, _confidence(good), basis) if basis else None
+
+
+def _is_outdone(record: Record, stay: Stay, at_us: int) -> bool:
+    """Whether a third place is heard louder just now: then that one may have the identity."""
+    parameters = stay.location.parameters
+    good, mean = stay.heard()
+    if mean is None or good >= PERSISTENT * parameters.reads_min:
+        return False
+    for other in record.windows:
+        if other is stay or not isinstance(other, Stay) or other.late or other.location.line:
+            continue
+        if other.location.id == record.zone:
+            continue
+        if (at_us - other.last_us) * SILENT_SHARE >= parameters.memory_us:
+            continue
+        other_good, other_mean = other.heard()
+        if other_good and other_mean is not None and other_mean > mean:
+            return True
+    return False
 
 
 def _over_silent_home(record: Record, stay: Stay, at_us: int) -> str:
@@ -76,7 +100,8 @@ def _over_heard_home(home: Stay, stay: Stay, at_us: int) -> str:
     if mean is None or home_mean is None:
         silent = silent_us * SILENT_SHARE >= parameters.memory_us
         return "reads" if silent and good > 2 * home_good else ""
-    faded = min(FADE_CDB_MAX, FADE_CDB * silent_us // max(1, parameters.memory_us))
+    missed_us = max(0, silent_us - parameters.memory_us // HOLD_SHARE)
+    faded = min(FADE_CDB_MAX, FADE_CDB * missed_us // max(1, parameters.memory_us))
     if mean >= home_mean - faded + parameters.stronger_cdbm:
         return "signal"
     many = good >= PERSISTENT * parameters.reads_min

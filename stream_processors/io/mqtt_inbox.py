@@ -62,7 +62,7 @@ class MqttInbox:
         if address.username:
             client.username_pw_set(unquote(address.username), unquote(address.password or ""))
         if address.scheme == "mqtts":
-            client.tls_set(cert_reqs=ssl.CERT_REQUIRED)
+            client.tls_set(*settings.mqtt_files, cert_reqs=ssl.CERT_REQUIRED)
         client.reconnect_delay_set(1, RECONNECT_SECONDS_MAX)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe

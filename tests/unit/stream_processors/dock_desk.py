@@ -31,7 +31,7 @@ from contracts.places import (
     Zone,
     ZoneParameters,
 )
-from contracts.reads import GateSignal, Read
+from contracts.reads import GateSignal, Read, is_no_read
 from stream_processors.core.understanding import Reference, Understanding
 
 SECOND = 1_000_000
@@ -273,7 +273,7 @@ def whereabouts_of(entries: Iterable[Entry]) -> list[tuple[str, str, int, str]]:
     """The newest location event of each identity, as the ledger tells it."""
     newest: dict[str, tuple[str, str, int, str]] = {}
     for entry in entries:
-        if entry.kind != EntryKind.LOCATION:
+        if entry.kind != EntryKind.LOCATION or is_no_read(entry.identity or ""):
             continue
         event = decode_json(LocationEvent, entry.payload)
         kind = f"passed:{event.direction}" if event.direction else str(event.kind)

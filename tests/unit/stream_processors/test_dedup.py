@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 
-from dock_desk import SECOND, TAG, Desk, at, read, walk
+from dock_desk import SECOND, TAG, Desk, at, load, read, walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.codec import decode, decode_json
-from contracts.events import EntryKind
+from contracts.events import EntryKind, LocationKind
 from contracts.reads import Read, Reject
+from ledger_sink.core.whereabouts import whereabout_changes
 
 CLASS = "https://id.gs1.org/01/09506000134352/10/LOT7"
-IDENTITIES = (TAG, f"{TAG}2", "raw:e280", CLASS)
+IDENTITIES = (TAG, f"{TAG}2", "raw:e280", CLASS, "noread:scanner")
 
 
 def test_reads_of_one_place_are_one_sighting_with_detail_by_antenna() -> None:
@@ -81,6 +82,41 @@ def test_a_class_level_code_is_one_sighting_a_cycle_and_has_no_place() -> None:
     assert desk.entries == []
 
 
+UNREAD = "noread:scanner"
+
+
+def test_what_passes_a_line_unread_is_a_passage_each_time_and_is_never_anywhere() -> None:
+    """Neither merged with the one before nor a stranger at the gate, after a restart too."""
+    desk = Desk(load("IN-1", "belt", "in", TAG))
+    desk.give([read("scanner", 0, 10, None, identity=UNREAD)])
+    desk.give([read("scanner", 0, second, None, identity=UNREAD) for second in (10.1, 10.2)])
+    desk.wait(30)
+    desk.restart()
+    desk.give([read("scanner", 0, second, None, identity=UNREAD) for second in (45, 45.5)])
+    desk.wait(60)
+    events = desk.events(UNREAD)
+    assert desk.told(UNREAD) == ["in belt"] * 5
+    assert [event.at_us for event in events] == [at(t) for t in (10, 10.1, 10.2, 45, 45.5)]
+    assert {(event.kind, event.basis) for event in events} == {(LocationKind.PASSED, "no_read")}
+    assert [one.kind for one in desk.entries] == [EntryKind.LOCATION] * 5
+    assert len({one.id for one in desk.entries}) == 5
+    for entry, event, row in zip(desk.entries, events, desk.evidence, strict=True):
+        assert row.entry == entry.id
+        assert event.evidence_digest == hashlib.sha256(row.payload).hexdigest()
+        assert event.previous is None
+    assert whereabout_changes(desk.entries) == []
+    assert desk.reads_told() == {UNREAD: 5}
+    assert not desk.stages._state.records
+
+
+def test_what_is_not_read_in_a_zone_is_evidence_only() -> None:
+    desk = Desk()
+    desk.give([read("plain", 1, second, None, identity="noread:plain") for second in (10, 11)])
+    desk.wait(30)
+    assert desk.entries == []
+    assert [one.count for one in desk.sightings()] == [1, 1]
+
+
 def test_a_read_at_an_unknown_antenna_is_a_reject_with_its_bytes() -> None:
     desk = Desk()
     stray = read("door-9", 2, 10)
@@ -112,7 +148,7 @@ any_read = st.builds(
         rssi_cdbm=dbm,
         evidence=b"\x30",
     ),
-    st.integers(0, 3),
+    st.integers(0, 4),
     st.sampled_from(
         [("door-1", n) for n in range(6)]
         + [("door-2", 1), ("scanner", 0), ("zones", 1), ("zones", 2), ("plain", 1), ("none", 1)]

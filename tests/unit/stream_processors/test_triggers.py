@@ -60,6 +60,15 @@ def test_what_is_on_no_line_is_a_stranger_where_a_load_is_open() -> None:
     assert opened.found_us >= opened.at_us
 
 
+def test_a_person_s_badge_is_no_stranger_among_the_goods() -> None:
+    badge = "ble:ibeacon:fda50693-a4e2-4fb1-afcf-c6eb07647825:1:7"
+    desk = Desk(load("S-118", "door-1", "out", OTHER))
+    desk.give(walk(10, out=True, identity=badge))
+    desk.wait(10)
+    assert [event.direction for event in desk.events(badge)] == ["out"]
+    assert desk.opened() == []
+
+
 def test_a_stranger_the_other_way_is_a_plain_move() -> None:
     desk = Desk(load("S-118", "door-1", "out", OTHER))
     desk.give(walk(10))
