@@ -184,6 +184,7 @@ class Run:
             "not_heard": unheard | {scanner.device: scanner.unheard},
             "not_heard_total": sum(unheard.values()) + scanner.unheard,
             "no_reads": scanner.no_reads,
+            "no_reads_not_heard": scanner.no_reads_unheard,
             "clients_served": {server.device: server.served for server in servers},
             "clients_refused": {server.device: server.refused for server in readers},
             "requests_refused": {

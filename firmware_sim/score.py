@@ -6,17 +6,20 @@ once, in its direction and within the tolerance; *wrong* if told the other way; 
 not told as in or out (`unknown`, `turned_back` and silence are all missed). A told passage that
 matches none is *stray* if the identity lingered, cross-talked or turned back there at that time,
 else *extra* (told twice, or out of nothing). *Unread* passages, of which the reader reported
-nothing, are missed; they are counted inside missed and shown apart.
+nothing, are missed; they are counted inside missed and shown apart. Where a scanner told that
+something passed that it could not read (a *no-read*), nobody knows what it was: such an event makes
+no passage right, but it is held against the unread passages there.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from contracts.reads import is_no_read
 from firmware_sim.core.truth import Passage
 
 TOLERANCE_US = 10_000_000
@@ -70,6 +73,10 @@ class GeometryScore(msgspec.Struct, kw_only=True):
     """Of these, told as passed in or out."""
     extra: int = 0
     """Told passages that match nothing true."""
+    no_reads: int = 0
+    """Told passages of something that could not be read."""
+    no_reads_true: int = 0
+    """Of these, such that something unread did pass then."""
     mistakes: list[Mistake] = msgspec.field(default_factory=list)
     """Some examples."""
 
@@ -114,9 +121,16 @@ def score_of(
         else:
             strays_by[key].append(passage)
             score.strays += passage.reads_emitted > 0
-    for event in told:
-        if event.direction in MOVED and event.gate in geometry_of:
-            told_by[event.identity, event.gate].append(event)
+    unread = _Unread(passages_of_gate=true_by, tolerance_us=tolerance_us)
+    for event in sorted(told, key=lambda event: event.at_us):
+        if event.direction not in MOVED or event.gate not in geometry_of:
+            continue
+        if is_no_read(event.identity):
+            score = scores[geometry_of[event.gate]]
+            score.no_reads += 1
+            score.no_reads_true += unread.explains(event)
+            continue
+        told_by[event.identity, event.gate].append(event)
     for key in sorted({*true_by, *told_by}):
         score = scores[geometry_of[key[1]]]
         true = sorted(true_by.get(key, ()), key=lambda passage: passage.at_us)
@@ -127,6 +141,29 @@ def score_of(
         left = [event for place, event in enumerate(events) if place not in matched]
         _count_left(score, left, strays_by.get(key, []), tolerance_us)
     return scores
+
+
+class _Unread:
+    """The true passages that gave no read, each of which explains one no-read."""
+
+    def __init__(
+        self, *, passages_of_gate: Mapping[tuple[str, str], list[Passage]], tolerance_us: int
+    ) -> None:
+        self._tolerance_us = tolerance_us
+        self._waiting: dict[str, list[Passage]] = defaultdict(list)
+        for (_, gate), passages in passages_of_gate.items():
+            self._waiting[gate] += [one for one in passages if not one.reads_emitted]
+        for waiting in self._waiting.values():
+            waiting.sort(key=lambda passage: passage.at_us)
+
+    def explains(self, event: Told) -> bool:
+        """Whether something unread passed there and then; events come in order of time."""
+        waiting = self._waiting[event.gate]
+        for place, passage in enumerate(waiting):
+            if passage.direction == event.direction and _near(passage, event, self._tolerance_us):
+                del waiting[place]
+                return True
+        return False
 
 
 def _aligned(

@@ -9,7 +9,7 @@ happens inside a device (its clock, its antennas) is the source's own business.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 Link = Literal["tcp_server", "tcp_client", "serial", "mqtt", "http", "dbus", "llrp"]
 """How a device reaches its client: it listens, it connects, a pseudo-terminal, it publishes, it
@@ -73,6 +73,60 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Publisher(Source, Protocol):
+    """A source on the link `mqtt` that has something to say of its connection itself."""
+
+    def will(self) -> Frame | None:
+        """What the broker shall say when the connection is lost; asked before each connection."""
+        ...
+
+    def connected(self, at_us: int) -> list[Frame]:
+        """What the device says right after each connection, before all else."""
+        ...
+
+
+@runtime_checkable
+class Subscriber(Publisher, Protocol):
+    """A publishing source that takes commands, too; what it answers comes with its next frames."""
+
+    def topics(self) -> tuple[str, ...]:
+        """Where it listens."""
+        ...
+
+    def told(self, topic: str, payload: bytes) -> None:
+        """Somebody sent it something."""
+        ...
+
+
+@runtime_checkable
+class Talker(Source, Protocol):
+    """A source that listens to its client, too, which is one at a time.
+
+    What it answers comes with its next frames; those are asked for as soon as it heard something.
+    """
+
+    def came(self) -> None:
+        """A client is there."""
+        ...
+
+    def heard(self, data: bytes) -> bool:
+        """The client sent something; False: it makes no sense, and the client is to be let go."""
+        ...
+
+    def gone(self) -> None:
+        """The client is gone."""
+        ...
+
+    def refusal(self) -> bytes:
+        """What a second client is told before it is sent away."""
+        ...
+
+    def wants_to_part(self) -> bool:
+        """Whether the connection is to end once all that was said is sent."""
+        ...
+
+
 class DeviceKind(NamedTuple):
     """One kind of device on the bench."""
 
@@ -85,4 +139,5 @@ class DeviceKind(NamedTuple):
     """Makes the device; None for a kind whose link is a conversation of its own."""
     site: str
     """The site file's `[[devices]]` tables with which `edge_agent` connects to it. `{host}`,
-    `{port}`, `{device}` and `{serial}` are put in."""
+    `{port}`, `{device}` and `{serial}` are put in; zones, gates and the gateway that they name are
+    made around them."""

@@ -104,3 +104,17 @@ def test_geometries_are_told_apart_and_mistakes_name_the_identity() -> None:
     assert scores["facing"].wrong_or_missed_share == 1.0
     (mistake,) = scores["facing"].mistakes
     assert (mistake.problem, mistake.identity, mistake.told) == ("wrong", "tag", "in")
+
+
+def test_something_unread_is_held_against_what_passed_unread() -> None:
+    """Each unread passage explains one of them; none makes a passage right or extra."""
+    unread = [passage(100, reads_emitted=0), passage(150), passage(200, reads_emitted=0)]
+    events = [told(at_s, identity="noread:belt") for at_s in (100, 101, 150, 201)]
+    score = rows(unread, [*events, told(150)])
+    assert figures(score) == (3, 1, 0, 2, 2, 0, 0, 0)
+    assert (score.no_reads, score.no_reads_true) == (4, 2)
+
+
+def test_something_unread_the_other_way_explains_nothing() -> None:
+    score = rows([passage(reads_emitted=0)], [told(direction="in", identity="noread:belt")])
+    assert (score.no_reads, score.no_reads_true) == (1, 0)

@@ -1,0 +1,1 @@
+"""The commands of `python -m firmware_sim`, a file for each group."""
