@@ -25,6 +25,7 @@ from contracts.places import (
 )
 from contracts.site_base import Decibels, Name, Seconds, Table
 from contracts.site_devices import DeviceTable
+from contracts.site_hours import AlarmsTable, HoursTable
 from contracts.site_mistakes import Mistake, cross_references, line_numbers, mistakes_of
 
 MICROSECONDS = 1_000_000
@@ -58,6 +59,8 @@ class ZoneTable(Table):
     name: str = ""
     warehouse: str = ""
     outside: bool = False
+    hours: HoursTable | None = None
+    """When somebody works here, where it is not the site's hours."""
     parameters: ParametersTable = ParametersTable()
 
 
@@ -72,6 +75,8 @@ class GateTable(Table):
     direction: Literal["in", "out"] | None = None
     light: str | None = None
     """`{gateway}/{device}/{output}`."""
+    hours: HoursTable | None = None
+    """When somebody works here, where it is not the site's hours."""
     parameters: ParametersTable = ParametersTable()
 
 
@@ -84,6 +89,8 @@ class GatewayTable(Table):
     """How much may wait for the ledger, in millions of bytes."""
     keep_acknowledged: bool = False
     """True: batches stay on disk after the ledger has them, for proof and replay; unbounded."""
+    trial_s: Annotated[float, Field(ge=0.5, le=600, allow_inf_nan=False)] = 30.0
+    """How long changed devices may take to read again before a pushed file is rolled back."""
 
 
 class SiteFile(Table):
@@ -94,6 +101,9 @@ class SiteFile(Table):
     gates: list[GateTable] = []
     gateways: Annotated[list[GatewayTable], Field(min_length=1)]
     devices: list[DeviceTable] = []
+    hours: HoursTable | None = None
+    """When somebody works; left out: nobody knows, and silence at night is nothing to wonder at."""
+    alarms: AlarmsTable = AlarmsTable()
 
 
 def read_site(text: str) -> SiteFile | list[Mistake]:

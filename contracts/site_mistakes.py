@@ -19,6 +19,8 @@ from contracts.device_kinds import KINDS, SCANNER_NEEDED, WITH_OUTPUTS
 VALUE_CHARACTERS_MAX = 60
 """Of a wrong value, so much is shown."""
 LIGHT_PARTS = 3
+SECRET_FIELDS = (("secret",), ("pin",))
+"""Never shown: somebody may have written the secret itself."""
 
 
 class Mistake(Record, frozen=True, kw_only=True):
@@ -98,7 +100,9 @@ def mistakes_of(
             case _:
                 reason = complaint["msg"].removeprefix("Value error, ")
                 reason = re.sub(r"^(Input|String|List) should", "must", reason)
-                problem = f"{_shown(complaint['input'])}: {reason}"
+                hidden = complaint["loc"][-1:] in SECRET_FIELDS
+                shown = "what stands there" if hidden else _shown(complaint["input"])
+                problem = f"{shown}: {reason}"
         found.append(Mistake(path=path, line=_line(lines, path), problem=problem))
     return found
 
@@ -244,7 +248,39 @@ def _check_device(
             if number in seen:
                 site.complain(f"{inner}.{number_name}", f"{number} is taken by {seen[number]}")
             seen.setdefault(number, inner)
+    if device.get("kind") == "zebra" and not (device.get("antennas") or device.get("location")):
+        site.complain(f"{path}.location", "is missing: the reader has antennas or a location")
+    if device.get("kind") == "handheld":
+        _check_handheld(site, path, device, locations)
+    if device.get("kind") == "llrp":
+        _check_antenna_powers(site, path, device)
     _check_kind(site, path, device)
+
+
+def _check_antenna_powers(site: _Written, path: str, device: dict[str, object]) -> None:
+    """A power for an antenna that nobody reads would be lost without a word."""
+    powers = _at(device, "llrp.antenna_power_dbm")
+    numbers = [str(table.get("number")) for _, table in _tables(device, "antennas", "")]
+    for number in powers if isinstance(powers, dict) else {}:
+        site.refers(f"{path}.llrp.antenna_power_dbm", str(number), numbers, "antenna of the device")
+
+
+def _check_handheld(
+    site: _Written, path: str, device: dict[str, object], locations: list[str]
+) -> None:
+    """Places exist, and PINs never travel readable over a network unless that is asked for."""
+    table = device.get("handheld")
+    table = table if isinstance(table, dict) else {}
+    for inner, place in _tables(table, "places", f"{path}.handheld."):
+        site.refers(f"{inner}.location", place.get("location"), locations, "zone or gate")
+    host = str(device.get("host", ""))
+    is_local = host in {"localhost", "::1"} or host.startswith("127.")
+    if not (is_local or table.get("certificate") or table.get("plain") is True):
+        site.complain(
+            f"{path}.handheld.certificate",
+            "is missing: PINs would travel readable; name certificate and key, listen at host"
+            " '127.0.0.1' only, or set plain = true",
+        )
 
 
 def _check_kind(site: _Written, path: str, device: dict[str, object]) -> None:

@@ -6,7 +6,9 @@
 | MQTT | tallygate/v1/{site}/{gateway}/status | AgentStatus | retained, last will |
 | MQTT | tallygate/v1/{site}/{gateway}/health | AgentHealth | no |
 | MQTT | tallygate/v1/{site}/{gateway}/ack | Acknowledgement | retained |
-| MQTT | tallygate/v1/{site}/{gateway}/cmd | SendAgain, SetLight | no, QoS 1 |
+| MQTT | tallygate/v1/{site}/{gateway}/cmd | Command: SendAgain, SetLight, ... | no, QoS 1 |
+| MQTT | tallygate/v1/{site}/{gateway}/config | ConfigurationPushed | retained, QoS 1 |
+| MQTT | tallygate/v1/{site}/{gateway}/config_state | ConfigurationState | retained, QoS 1 |
 | MQTT | tallygate/v1/{site}/bridge | BridgeRun | retained |
 | Kafka | tallygate.{site}.reads.{log} | Part, Tick | the log |
 | Kafka | tallygate.{site}.events.{log} | Output | the log |
@@ -28,7 +30,7 @@ def is_name(text: str) -> bool:
 
 
 def mqtt_topic(site: str, gateway: str, kind: str) -> str:
-    """A gateway's topic; `kind` is reads, status, health, ack or cmd. `+` is every gateway."""
+    """A gateway's topic; `kind` is its last part in the table above. `+` is every gateway."""
     return f"{MQTT_ROOT}/{site}/{gateway}/{kind}"
 
 

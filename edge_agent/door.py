@@ -14,6 +14,7 @@ from edge_agent.core.batcher import Heard
 from edge_agent.core.device_watch import DeviceWatch
 from edge_agent.core.pace import Pace
 from edge_agent.intake import IDLE_S, Intake, steady_us
+from edge_agent.tickets import Ticket
 
 PAUSED = "the spool is nearly full: nothing more is taken until the ledger has some of it"
 
@@ -41,10 +42,14 @@ class Door:
     async def put(self, heard: Heard, *, received_us: int) -> None:
         """Take what was heard at a domain time; returns when its device may go on."""
         with self._intake.waiting(received_us):
-            await self._slow_down(len(heard.reads) + len(heard.rejects))
-            if self._can_wait and self._intake.is_held():
-                await self._pause()
+            await self._wait_for(heard)
             await self._intake.put(heard, received_us=received_us)
+
+    async def put_with_ticket(self, heard: Heard, *, received_us: int) -> Ticket:
+        """As `put`; await the ticket to learn when it is on the disk, or that it was refused."""
+        with self._intake.waiting(received_us):
+            await self._wait_for(heard)
+            return await self._intake.put_with_ticket(heard, received_us=received_us)
 
     def put_now(self, heard: Heard) -> None:
         """Take it without waiting: for the few things that the agent has to say itself."""
@@ -61,6 +66,13 @@ class Door:
     def device_came(self, device: str) -> None:
         """It is back."""
         self._intake.device_came(device)
+
+    async def _wait_for(self, heard: Heard) -> None:
+        """Until this may be taken."""
+        self._watch.took(heard.reads)
+        await self._slow_down(len(heard.reads) + len(heard.rejects))
+        if self._can_wait and self._intake.is_held():
+            await self._pause()
 
     async def _slow_down(self, items: int) -> None:
         wait_us = self._pace.wait_us(items, self.now_us())

@@ -16,6 +16,7 @@ from contracts.clock import ClockSetting
 from contracts.reads import Loss, ReadBatch
 from edge_agent.core.batcher import Batcher, Heard
 from edge_agent.core.gateway_time import GatewayTime
+from edge_agent.tickets import Ticket, Tickets
 
 MICROSECONDS = 1_000_000
 NANOSECONDS = 1_000
@@ -46,6 +47,7 @@ class Intake:
         self._batcher = Batcher(started_us=steady_us())
         self._gateway_time = GatewayTime(allowance_us=clock.link_allowance_us(), floor_us=floor_us)
         self._losses = losses
+        self._tickets = Tickets()
         self._waiting: dict[object, int] = {}
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -81,9 +83,16 @@ class Intake:
         finally:
             del self._waiting[token]
 
+    async def put_with_ticket(self, heard: Heard, *, received_us: int) -> Ticket:
+        """As `put`; await the ticket to learn when it is on the disk, or that it was refused."""
+        await self.put(heard, received_us=received_us)
+        # Nobody else ran since it was put: it is the last in line.
+        return self._tickets.ticket(heard)
+
     def put_now(self, heard: Heard) -> None:
         """Take it without waiting: for the few things that the agent has to say itself."""
         self._batcher.add(heard, steady_us())
+        self._tickets.put(heard)
         self._changed.set()
 
     async def next_batch(self, *, wants_empty: Callable[[], bool]) -> ReadBatch:
@@ -110,7 +119,7 @@ class Intake:
             self.now_us(), min(oldest, default=None), steady_us=steady_us()
         )
         self._room.set()
-        return ReadBatch(
+        taken = ReadBatch(
             gateway_us=gateway_us,
             reads=batch.reads,
             rejects=batch.rejects,
@@ -118,6 +127,12 @@ class Intake:
             losses=losses,
             changes=batch.changes,
         )
+        self._tickets.took(taken)
+        return taken
+
+    def spooled(self, batch: ReadBatch, *, kept: bool) -> None:
+        """A batch that was taken is on the disk, or was refused: whoever waits for it is told."""
+        self._tickets.spooled(batch, kept=kept)
 
     def device_left(self, device: str) -> None:
         """A device that may bring old reads when it is back is away: the gateway's time waits."""

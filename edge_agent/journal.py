@@ -7,12 +7,41 @@ import logging
 import sys
 import time
 
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_level = "info"
 
-def write(event: str, **fields: str | float | None) -> None:
+
+def level() -> str:
+    """The least that is told."""
+    return _level
+
+
+def set_level(name: str) -> None:
+    """Tell what has this level or a higher one; of libraries no less than warnings, save at debug.
+
+    Raises KeyError.
+    """
+    least = LEVELS[name]
+    global _level  # noqa: PLW0603 - there is one journal, as there is one standard error.
+    _level = name
+    logging.getLogger().setLevel(least if name in {"debug", "error"} else logging.WARNING)
+
+
+def write(event: str, *, level: str = "info", **fields: str | float | None) -> None:
     """One line: when (wall time, UTC), what happened in words, and its figures."""
+    if LEVELS.get(level, logging.ERROR) < LEVELS[_level]:
+        return
     moment = time.time()
     at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1000):03d}Z"
-    sys.stderr.write(json.dumps({"at": at, "event": event, **fields}, ensure_ascii=False) + "\n")
+    line = {"at": at, "event": event, **fields}
+    if level != "info":
+        line["level"] = level
+    sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
     sys.stderr.flush()
 
 
@@ -20,7 +49,9 @@ class _Handler(logging.Handler):
     """Brings what libraries log into the same lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        write(record.getMessage(), logger=record.name, level=record.levelname.lower())
+        level = record.levelname.lower()
+        level = level if level in LEVELS else "error"
+        write(record.getMessage(), level=level, logger=record.name)
 
 
 def take_library_logs() -> None:

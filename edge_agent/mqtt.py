@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import aiomqtt
@@ -21,14 +21,21 @@ from contracts.commands import (
     AgentHealth,
     AgentStatus,
     BridgeRun,
+    Command,
     SendAgain,
     SetLight,
+    SetLogLevel,
+    SetOutput,
 )
+from contracts.fleet import ConfigurationPushed
 from contracts.named_points import reached
 from contracts.reads import Reject, SpooledBatch
 from contracts.topics import mqtt_bridge_topic, mqtt_topic
 from edge_agent import journal
 from edge_agent.back_off import BackOff
+from edge_agent.broker import Broker, PlainWordsError, files_as_they_are, why_not
+from edge_agent.broker_client import BrokerClient
+from edge_agent.configuration import Configuration
 from edge_agent.core.batcher import Heard
 from edge_agent.devices.stack_light import StackLights
 from edge_agent.intake import Intake
@@ -37,8 +44,6 @@ from edge_agent.settings import AgentSettings
 
 KEEPALIVE_S = 15
 """The broker tells our last will at one and a half times this."""
-TIMEOUT_S = 10.0
-"""How long the broker may take for anything; then the connection is made anew."""
 RETRY_S_MAX = 15.0
 """The longest pause between two attempts to connect."""
 UNDER_WAY_MAX = 20
@@ -46,11 +51,15 @@ UNDER_WAY_MAX = 20
 INCOMING_MAX = 1_000
 """Messages that may wait to be looked at; acknowledgements and commands repeat themselves."""
 HEALTH_S = 2.0
+FILES_S = 5.0
+"""Certificates and passwords on disk are looked at this often."""
 BIRTHS_EVERY = 10
 """The retained status is told again with every so many health messages: a will that was told late,
 of a connection long gone, must not stand."""
 
-Message = Acknowledgement | BridgeRun | SendAgain | SetLight
+
+class _FilesChangedError(PlainWordsError):
+    """A certificate or password on disk is another one: the connection is made anew with it."""
 
 
 class MqttLink:
@@ -63,7 +72,8 @@ class MqttLink:
         outbox: Outbox,
         intake: Intake,
         lights: StackLights,
-        health: Callable[[], AgentHealth],
+        configuration: Configuration,
+        health: Callable[[], Awaitable[AgentHealth]],
         version: str,
         dice: random.Random,
     ) -> None:
@@ -71,10 +81,11 @@ class MqttLink:
         self._outbox = outbox
         self._intake = intake
         self._lights = lights
+        self._configuration = configuration
         self._health = health
         self._version = version
         self._back_off = BackOff(RETRY_S_MAX, dice)
-        self._client: aiomqtt.Client | None = None
+        self._client: BrokerClient | None = None
         self._refused: dict[str, bytes] = {}
 
     async def run(self) -> None:
@@ -84,9 +95,9 @@ class MqttLink:
             problem = await self._connection()
             if problem != told:
                 # The same trouble again is no news.
-                journal.write("no MQTT broker", problem=problem)
+                journal.write("no MQTT broker", level="warning", problem=problem)
                 told = problem
-            if self._client is not None:
+            if self._client is not None:  # It worked meanwhile: whatever comes next is news.
                 told = ""
                 self._client = None
             await asyncio.sleep(self._back_off.wait_s())
@@ -99,54 +110,82 @@ class MqttLink:
 
     async def _connection(self) -> str:
         """One connection until it ends; why it ended."""
-        problem = ""
+        broker, problem = self._settings.broker, ""
         try:
-            async with self._new_client() as client:
-                self._client = client
-                self._back_off.succeeded()
+            async with self._new_client(broker) as client:
                 journal.write("connected to the MQTT broker")
                 await self._serve(client)
         except* (aiomqtt.MqttError, OSError) as problems:
-            problem = _first(problems)
+            # Asking why may take a moment, and asks the broker once more.
+            problem = await asyncio.to_thread(why_not, broker, _first(problems))
         return problem
 
-    def _new_client(self) -> aiomqtt.Client:
-        settings, broker = self._settings, self._settings.broker
+    def _new_client(self, broker: Broker) -> BrokerClient:
+        settings = self._settings
         will = aiomqtt.Will(
             topic=self._topic("status"),
             payload=encode(AgentStatus(gateway=settings.gateway, state="offline", at_us=0)),
             qos=1,
             retain=True,
         )
-        client = aiomqtt.Client(
-            broker.host,
-            broker.port,
-            username=broker.username,
-            password=broker.password,
+        return BrokerClient(
+            broker,
             identifier=f"tallygate-{settings.site}-{settings.gateway}",
             will=will,
-            clean_session=True,
-            timeout=TIMEOUT_S,
-            keepalive=KEEPALIVE_S,
-            max_queued_incoming_messages=INCOMING_MAX,
-            max_inflight_messages=UNDER_WAY_MAX,
-            tls_context=broker.tls(),
+            keepalive_s=KEEPALIVE_S,
+            incoming_max=INCOMING_MAX,
+            under_way_max=UNDER_WAY_MAX,
         )
-        client.pending_calls_threshold = 2 * UNDER_WAY_MAX
-        return client
 
     def _topic(self, kind: str) -> str:
         return mqtt_topic(self._settings.site, self._settings.gateway, kind)
 
-    async def _serve(self, client: aiomqtt.Client) -> None:
-        topics = (self._topic("ack"), self._topic("cmd"), mqtt_bridge_topic(self._settings.site))
-        await client.subscribe([(topic, 1) for topic in topics])
+    async def _serve(self, client: BrokerClient) -> None:
+        ours = self._topic("#")
+        topics = *map(self._topic, ("ack", "cmd", "config")), mqtt_bridge_topic(self._settings.site)
+        await client.subscribe_all(topics)
         await self._tell_status(client, "online")
+        client.raise_if_refused(ours)
+        # Only who may publish has succeeded: else each try would follow the last at once.
+        self._back_off.succeeded()
+        self._client = client
         await self._outbox.connected()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(client))
             tasks.create_task(self._publish_reads(client))
             tasks.create_task(self._publish_health(client))
+            tasks.create_task(self._publish_configuration(client))
+            tasks.create_task(self._watch_files())
+            tasks.create_task(client.wait_for_refusal(ours))
+
+    async def _watch_files(self) -> None:
+        """End the connection when a certificate or password was replaced by one that works."""
+        broker = self._settings.broker
+        if not broker.files():
+            return
+        known = files_as_they_are(broker)
+        while True:
+            await asyncio.sleep(FILES_S)
+            found = files_as_they_are(broker)
+            if found == known:
+                continue
+            known = found
+            try:
+                broker.tls()
+                broker.current_password()
+            except OSError as error:
+                # Half of a pair may be there; the old connection is good until the other half is.
+                journal.write("new files cannot be used", level="warning", problem=str(error))
+                continue
+            raise _FilesChangedError("certificates or password were renewed: connecting with them")
+
+    async def _publish_configuration(self, client: aiomqtt.Client) -> None:
+        """Tell which site file is in force, now and whenever that changes."""
+        while True:
+            self._configuration.changed.clear()
+            state = encode(self._configuration.state)
+            await client.publish(self._topic("config_state"), state, qos=1, retain=True)
+            await self._configuration.changed.wait()
 
     async def _tell_status(self, client: aiomqtt.Client, state: str) -> None:
         status = AgentStatus(
@@ -161,7 +200,7 @@ class MqttLink:
     async def _publish_health(self, client: aiomqtt.Client) -> None:
         beats = 0
         while True:
-            await client.publish(self._topic("health"), encode(self._health()), qos=0)
+            await client.publish(self._topic("health"), encode(await self._health()), qos=0)
             beats += 1
             if beats % BIRTHS_EVERY == 0:
                 await self._tell_status(client, "online")
@@ -203,33 +242,50 @@ class MqttLink:
 
     async def _take(self, topic: str, payload: bytes) -> None:
         now_us = self._intake.now_us()
-        source = f"{self._settings.gateway}/mqtt"
-        message: Message | Reject
-        if topic == self._topic("ack"):
-            message = decode(Acknowledgement, payload, source=source, at_us=now_us)
-        elif topic == self._topic("cmd"):
-            message = decode_with(COMMAND, payload, source=source, at_us=now_us)
-        else:
-            message = decode(BridgeRun, payload, source=source, at_us=now_us)
-        match message:
-            case Acknowledgement():
+        match self._message_in(topic, payload, now_us):
+            case Acknowledgement() as message:
                 await self._outbox.acknowledged(message)
-            case BridgeRun():
+            case BridgeRun() as message:
                 await self._outbox.bridge_run(message)
-            case SendAgain():
-                await self._outbox.send_again(message)
-            case SetLight():
-                self._lights.set(message)
-            case Reject():
+            case ConfigurationPushed() as message:
+                self._configuration.offer(message)
+            case Reject() as reject:
                 # What is retained comes with every connection: once is enough.
                 if self._refused.get(topic) != payload:
                     self._refused[topic] = payload
-                    await self._intake.put(Heard(rejects=(message,)), received_us=now_us)
+                    await self._intake.put(Heard(rejects=(reject,)), received_us=now_us)
+            case command:
+                await self._obey(command)
+
+    def _message_in(
+        self, topic: str, payload: bytes, now_us: int
+    ) -> Acknowledgement | BridgeRun | ConfigurationPushed | Command | Reject:
+        source = f"{self._settings.gateway}/mqtt"
+        if topic == self._topic("ack"):
+            return decode(Acknowledgement, payload, source=source, at_us=now_us)
+        if topic == self._topic("cmd"):
+            return decode_with(COMMAND, payload, source=source, at_us=now_us)
+        if topic == self._topic("config"):
+            return decode(ConfigurationPushed, payload, source=source, at_us=now_us)
+        return decode(BridgeRun, payload, source=source, at_us=now_us)
+
+    async def _obey(self, command: Command) -> None:
+        match command:
+            case SendAgain():
+                await self._outbox.send_again(command)
+            case SetLight():
+                self._lights.set(command)
+            case SetOutput():
+                self._lights.switch(command)
+            case SetLogLevel():
+                before = journal.level()
+                journal.write("log level", level="warning", before=before, after=command.level)
+                journal.set_level(command.level)
 
 
-def _first(problems: BaseExceptionGroup[BaseException]) -> str:
-    """The first cause in a group of groups, in words."""
+def _first(problems: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first cause in a group of groups."""
     problem: BaseException = problems
     while isinstance(problem, BaseExceptionGroup):
         problem = problem.exceptions[0]
-    return str(problem) or type(problem).__name__
+    return problem

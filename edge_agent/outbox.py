@@ -13,6 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+import msgspec
+
 from contracts.commands import Acknowledgement, BridgeRun, SendAgain
 from contracts.ids import ID_CHARACTERS
 from contracts.reads import ReadBatch, SpooledBatch
@@ -25,6 +27,15 @@ Result = TypeVar("Result")
 
 EMPTY_OUTSTANDING_MAX = 100
 """While so many batches wait for the ledger, empty ones add nothing but weight: it is not there."""
+
+
+class _GatewayTime(msgspec.Struct, tag="read_batch"):
+    """Of a batch only its time."""
+
+    gateway_us: int
+
+
+_gateway_time = msgspec.msgpack.Decoder(_GatewayTime)
 
 
 def new_spool_id() -> str:
@@ -59,6 +70,11 @@ class Outbox:
     async def due(self, limit: int) -> list[SpooledBatch]:
         """The next batches to publish, in order."""
         return await self._do(self._sender.due, time.monotonic(), limit)
+
+    async def oldest_us(self) -> int | None:
+        """Gateway time of the oldest batch that waits; None where none does."""
+        oldest = await self._do(self.spool.take, self.spool.lowest, 1)
+        return _gateway_time.decode(oldest[0].payload).gateway_us if oldest else None
 
     async def wait_s(self) -> float | None:
         """How long until `due` is to be asked again if nothing changes; None: for ever."""

@@ -69,6 +69,8 @@ class DeviceRow(NamedTuple):
     """Since when."""
     antennas_lost: tuple[str, ...] = ()
     """Antennas that were pulled and did not come back."""
+    alarms: tuple[str, ...] = ()
+    """Names of its alarms that stand."""
 
 
 class Floor:
@@ -126,9 +128,15 @@ class Floor:
             if told.state == "antenna_lost":
                 lost.add(told.detail)
             self.devices[told.device] = known._replace(antennas_lost=tuple(sorted(lost)))
+        elif told.state in {"alarm", "alarm_over"}:
+            name = told.detail.partition(":")[0]
+            alarms = set(known.alarms) - {name}
+            if told.state == "alarm":
+                alarms.add(name)
+            self.devices[told.device] = known._replace(alarms=tuple(sorted(alarms)))
         else:
-            self.devices[told.device] = DeviceRow(
-                told.device, told.state, told.detail, told.at_us, known.antennas_lost
+            self.devices[told.device] = known._replace(
+                state=told.state, detail=told.detail, at_us=told.at_us
             )
 
 

@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from contracts.codec import encode
 from contracts.topics import mqtt_topic
 from ledger_sink import journal
+from ledger_sink.settings import Settings
 
 KEEPALIVE_SECONDS = 30
 RECONNECT_SECONDS_MAX = 5
@@ -29,11 +30,11 @@ QUEUED_MAX = 10_000
 class MqttOutbox:
     """A connection that reconnects by itself."""
 
-    def __init__(self, mqtt_url: str, site: str, run: int) -> None:
+    def __init__(self, settings: Settings, run: int) -> None:
         """Begin to connect."""
-        self._site = site
+        self._site = site = settings.site
         self._fresh = threading.Event()
-        address = urlsplit(mqtt_url)
+        address = urlsplit(settings.mqtt_url)
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"tallygate-sink-{site}-{run}",
@@ -42,7 +43,7 @@ class MqttOutbox:
         if address.username:
             client.username_pw_set(unquote(address.username), unquote(address.password or ""))
         if address.scheme == "mqtts":
-            client.tls_set(cert_reqs=ssl.CERT_REQUIRED)
+            client.tls_set(*settings.mqtt_files, cert_reqs=ssl.CERT_REQUIRED)
         client.reconnect_delay_set(1, RECONNECT_SECONDS_MAX)
         client.max_queued_messages_set(QUEUED_MAX)
         client.on_connect = self._on_connect

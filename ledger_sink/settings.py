@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from contracts.broker_files import BrokerFiles, broker_files
 from contracts.clock import REAL_TIME, ClockSetting, clock_from_text
 from contracts.topics import is_name
 
@@ -38,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """TALLYGATE_SITE."""
     mqtt_url: str = "mqtt://127.0.0.1:1883"
     """TALLYGATE_MQTT_URL: mqtt:// or mqtts://, with user:password@ where the broker asks."""
+    mqtt_files: BrokerFiles = BrokerFiles()
+    """TALLYGATE_MQTT_CA, TALLYGATE_MQTT_CERTIFICATE, TALLYGATE_MQTT_KEY."""
     kafka: str = "127.0.0.1:9092"
     """TALLYGATE_KAFKA: bootstrap servers, host:port, separated by commas."""
     postgres_url: str = "postgresql://127.0.0.1/tallygate"
@@ -76,6 +79,8 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     mqtt_url = environment.get("TALLYGATE_MQTT_URL", DEFAULTS.mqtt_url)
     if urlsplit(mqtt_url).scheme not in {"mqtt", "mqtts"} or not urlsplit(mqtt_url).hostname:
         mistakes.append(f"TALLYGATE_MQTT_URL is mqtt://host:port or mqtts://..., not {mqtt_url!r}")
+    mqtt_files, problems = broker_files(environment, os.path.isfile)
+    mistakes += problems
     clock, heads_every_s = REAL_TIME, DEFAULTS.heads_every_s
     try:
         clock = clock_from_text(environment.get("TALLYGATE_CLOCK", ""))
@@ -93,6 +98,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         site=site,
         mqtt_url=mqtt_url,
+        mqtt_files=mqtt_files,
         kafka=environment.get("TALLYGATE_KAFKA", DEFAULTS.kafka),
         postgres_url=environment.get("TALLYGATE_POSTGRES_URL", DEFAULTS.postgres_url),
         data=Path(environment.get("TALLYGATE_DATA", str(DEFAULTS.data))),

@@ -71,7 +71,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         if number is None:
             return
         journal.write("sink runs", site=settings.site, run=number)
-        outbox = MqttOutbox(settings.mqtt_url, settings.site, number)
+        outbox = MqttOutbox(settings, number)
         metrics = Metrics(settings.influx)
         sink = Sink(settings, ledger, number, outbox, metrics)
         try:

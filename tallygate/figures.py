@@ -129,4 +129,6 @@ def _devices(found: Stats, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
             told += f": {device.detail}"
         if device.antennas_lost:
             told += f"; lost: {', '.join(device.antennas_lost)}"
+        if device.alarms:
+            told += f"; ALARM: {', '.join(device.alarms)}"
         yield device.device, told

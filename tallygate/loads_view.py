@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from contracts.clock import MICROSECONDS
 from contracts.events import LoadState, Problem
 from contracts.places import Load
+from contracts.reads import NO_READ, is_no_read
 from ledger_sink.floor import Discrepancy, Floor, passed_now
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.queries import last_seen
@@ -250,6 +251,8 @@ def _carrier(identities: list[str], names: Names) -> str:
 
 def subject_name(identity: str, names: Names, spoken: str, *, brief: bool) -> str:
     """Such as "case 00/..." for a logistic unit, the identity itself for a unit."""
+    if is_no_read(identity):
+        return f"{word('unread', spoken)} {identity.removeprefix(NO_READ)}"
     named = tail(identity) if brief else short(identity)
     if not identity.startswith(SSCC):
         return named

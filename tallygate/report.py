@@ -13,7 +13,7 @@ from rich.table import Table
 
 from contracts.clock import MICROSECONDS, ClockSetting
 from contracts.events import EntryKind, LocationKind
-from contracts.reads import ReadBatch
+from contracts.reads import ReadBatch, is_no_read
 from edge_agent.spool import kept_batches
 from firmware_sim.files import read_passages
 from firmware_sim.score import GeometryScore, Told, score_of
@@ -82,6 +82,9 @@ def judge(stack: Stack, sim: Path, clock: ClockSetting, spoken: str) -> Judgemen
         judgement.figures = _figures(stats(ledger), clock)
     judgement.figures = {
         "reads in the spools": judgement.proof.spooled,
+        "of these, triggers without a code": sum(
+            reads for identity, reads in spooled.items() if is_no_read(identity)
+        ),
         "batches": batches,
         **judgement.figures,
         "input rejected by agents": rejected,
@@ -199,3 +202,9 @@ def _gates(scores: dict[str, GeometryScore]) -> Iterator[str]:
             f" wrong or missed; strays moved {score.strays_moved:,} of {score.strays:,};"
             f" told twice or of nothing {score.extra:,}"
         )
+        if score.no_reads:
+            yield (
+                f"{WORDS.get(geometry, geometry)}: {score.no_reads:,} triggers without a code,"
+                f" each told as a passage of something unread; {score.no_reads_true:,} times"
+                " something with a code did pass"
+            )

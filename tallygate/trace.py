@@ -22,7 +22,10 @@ from contracts.events import (
     LocationEvent,
     Sighting,
 )
+from contracts.symbologies import symbology_of
+from ledger_sink.core.epcis import CapturedEvent
 from ledger_sink.queries import Life, Moment, SightingSeen
+from tallygate.birth_words import birth_said, birth_why
 from tallygate.loads_view import clock_time
 from tallygate.names import Names, short
 from tallygate.words import counted, word
@@ -138,6 +141,8 @@ class _Teller:
                     return word(_opened.decode(moment.payload).problem, spoken), "red"
                 case EntryKind.DISCREPANCY_CLOSED:
                     return word("settled", spoken), "green"
+                case EntryKind.COMMISSIONED | EntryKind.DECOMMISSIONED:
+                    return birth_said(moment, self._life.identity, spoken), ""
         except UNDECODABLE:
             pass
         return word(moment.kind, spoken), ""
@@ -152,6 +157,10 @@ class _Teller:
                     yield from self._opened(_opened.decode(moment.payload))
                 case EntryKind.DISCREPANCY_CLOSED:
                     yield word(_closed.decode(moment.payload).reason, self._spoken)
+                case EntryKind.EPCIS:
+                    yield _partner_event(moment.payload)
+                case EntryKind.COMMISSIONED | EntryKind.DECOMMISSIONED:
+                    yield birth_why(moment, self._life.identity, self._spoken)
         except UNDECODABLE:
             yield f"({len(moment.payload)} bytes that are no such entry)"
         for seen in moment.sightings:
@@ -198,15 +207,26 @@ class _Teller:
         return told
 
 
+def _partner_event(payload: bytes) -> str:
+    """A captured event in few words: its type, action, business step and disposition."""
+    event = msgspec.json.decode(msgspec.json.decode(payload, type=CapturedEvent).event)
+    names = ("type", "action", "bizStep", "disposition")
+    told = " ".join(str(event[name]) for name in names if name in event)
+    return f"{told} (declared an error)" if "errorDeclaration" in event else told
+
+
 def _key_of(event: LocationEvent) -> str:
     """The word for what a location event says."""
     return f"{event.kind}_{event.direction}" if event.direction else event.kind
 
 
 def _read_as(evidence: str) -> str:
-    """A tag's bytes in hexadecimal as they are, a scanned code as its text."""
+    """A tag's bytes in hexadecimal as they are, a scanned code as its text and kind of symbol."""
     try:
         text = bytes.fromhex(evidence).decode("ascii").replace(SEPARATOR, "<FNC1>")
     except ValueError:
         return evidence
-    return f"'{text}'" if text.isprintable() else evidence
+    if not text.isprintable():
+        return evidence
+    symbology = symbology_of(text[:3]) if text.startswith("]") else None
+    return f"{symbology.replace('_', ' ').upper()} '{text}'" if symbology else f"'{text}'"

@@ -283,6 +283,8 @@ def _device(row: DeviceRow | None, spoken: str) -> tuple[str, str]:
     if row.antennas_lost:
         lost = ", ".join(row.antennas_lost)
         return f"{told}, {word('lost_antenna', spoken)} {lost}", "red"
+    if row.alarms:
+        return f"{told}, {word('alarm', spoken)} {', '.join(row.alarms)}", "red"
     return told, DEVICE_STYLE.get(row.state, "red")
 
 

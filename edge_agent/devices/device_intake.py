@@ -12,6 +12,7 @@ from edge_agent.core.batcher import Heard
 from edge_agent.core.device_watch import DeviceWatch
 from edge_agent.door import Door
 from edge_agent.intake import steady_us
+from edge_agent.tickets import Ticket
 
 
 class DeviceIntake:
@@ -50,6 +51,14 @@ class DeviceIntake:
         self.watch.heard(reads=len(reads), rejects=len(rejects), received_us=received_us)
         heard = Heard(reads=reads, rejects=rejects, signals=signals)
         await self.intake.put(heard, received_us=received_us)
+
+    async def take_with_ticket(
+        self, *, received_us: int, reads: tuple[Read, ...] = (), rejects: tuple[Reject, ...] = ()
+    ) -> Ticket:
+        """As `take`; await the ticket to learn when it is on the disk, or that it was refused."""
+        self.watch.heard(reads=len(reads), rejects=len(rejects), received_us=received_us)
+        heard = Heard(reads=reads, rejects=rejects)
+        return await self.intake.put_with_ticket(heard, received_us=received_us)
 
     async def refuse(self, reason: str, raw: bytes) -> None:
         """Take bytes that could not be used."""

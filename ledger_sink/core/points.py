@@ -3,6 +3,7 @@
 | measurement | tags | fields |
 |---|---|---|
 | passages | gate, direction | count |
+| no_reads | gate | count (passages of something that could not be read; among the passages too) |
 | entries | kind | count |
 | rejects | source | count |
 | discrepancies | gate, problem | opened, closed |
@@ -28,7 +29,7 @@ from contracts.events import (
     EntryKind,
     LocationKind,
 )
-from contracts.reads import DeviceChange, Reject
+from contracts.reads import DeviceChange, Reject, is_no_read
 from ledger_sink.core.latency import histogram, percentile_us
 from ledger_sink.core.whereabouts import location_event
 
@@ -44,6 +45,7 @@ class Figures:
 
     def _clear(self) -> None:
         self._passages: Counter[tuple[str, str]] = Counter()
+        self._no_reads: Counter[str] = Counter()
         self._entries: Counter[str] = Counter()
         self._rejects: Counter[str] = Counter()
         self._opened: Counter[tuple[str, str]] = Counter()
@@ -77,6 +79,7 @@ class Figures:
         if event is not None:
             if event.kind is LocationKind.PASSED:
                 self._passages[(event.location, str(event.direction))] += 1
+                self._no_reads[event.location] += is_no_read(event.identity)
         elif entry.kind == EntryKind.REJECT:
             self._rejects[decode_json(Reject, entry.payload).source] += 1
         elif entry.kind == EntryKind.DISCREPANCY_OPENED:
@@ -87,7 +90,8 @@ class Figures:
             self._closed[entry.location or ""] += 1
         elif entry.kind == EntryKind.DEVICE:
             change = decode_json(DeviceChange, entry.payload)
-            self._devices[change.device] = change.state
+            if change.state not in {"alarm", "alarm_over"}:
+                self._devices[change.device] = change.state
 
     def drain(self, *, at_us: int, waiting: int, gateways: Mapping[str, int]) -> list[str]:
         """The lines for all that was gathered, and begin anew."""
@@ -100,6 +104,8 @@ class Figures:
         for (gate, direction), count in self._passages.items():
             tags = {"gate": gate, "direction": direction}
             lines.append(self._line("passages", tags, f"count={count}i", at_us))
+        for gate, count in (+self._no_reads).items():
+            lines.append(self._line("no_reads", {"gate": gate}, f"count={count}i", at_us))
         for kind, count in self._entries.items():
             lines.append(self._line("entries", {"kind": kind}, f"count={count}i", at_us))
         for source, count in self._rejects.items():

@@ -10,6 +10,7 @@ import msgspec
 
 from contracts.codec import UNDECODABLE
 from contracts.events import Entry, EntryKind, LocationEvent, LocationKind
+from contracts.reads import is_no_read
 
 
 class WhereaboutChange(NamedTuple):
@@ -42,11 +43,11 @@ def location_event(entry: Entry) -> LocationEvent | None:
 
 
 def whereabout_changes(entries: Iterable[Entry]) -> list[WhereaboutChange]:
-    """What entries say of their identities' places, in order."""
+    """What entries say of their identities' places, in order; what nobody could read has none."""
     changes = []
     for entry in entries:
         event = location_event(entry)
-        if event is None or entry.identity is None:
+        if event is None or entry.identity is None or is_no_read(entry.identity):
             continue
         kind = str(event.kind)
         if event.kind is LocationKind.PASSED:

@@ -149,7 +149,7 @@ def test_lines_that_are_no_text_or_empty_are_rejected_alone(floor: Floor) -> Non
     assert floor.wait_rejected("bytes that are no text") == [
         ("dock/scanner", b"\x00\xfe\xff\x80", 4)
     ]
-    assert sorted(floor.wait_rejected("an empty line", 2)) == [
+    assert sorted(floor.wait_rejected("an empty message", 2)) == [
         ("dock/scanner", b"", 0),
         ("dock/scanner", b"   ", 3),
     ]
@@ -158,10 +158,10 @@ def test_lines_that_are_no_text_or_empty_are_rejected_alone(floor: Floor) -> Non
 def test_an_endless_line_is_told_while_it_lasts(floor: Floor) -> None:
     """The scanner never ends the line; its first bytes are kept, the others counted."""
     floor.scanner.send(b"x" * 100_000)
-    (reject,) = floor.wait_rejected("no end of line within 4096 bytes")
+    (reject,) = floor.wait_rejected("no end of message within 4096 bytes")
     assert reject[:2] == ("dock/scanner", b"x" * RAW_BYTES_MAX)
     floor.scanner.send(b"\r\n")
-    (end,) = floor.wait_rejected("the end of a line that was too long")
+    (end,) = floor.wait_rejected("the end of a message that was too long")
     assert reject[2] + end[2] == 100_000
     floor.wait_entered([floor.good_scan()])
 

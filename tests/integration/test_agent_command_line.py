@@ -84,7 +84,7 @@ def test_run_says_which_gateways_there_are(tmp_path: Path, scanner: TcpScanner) 
         "run", "--site", tmp_path / "site.toml", "--gateway", "dokc", "--data", tmp_path / "spool"
     )
     assert result.returncode == 1
-    assert result.stderr.strip() == f"{tmp_path / 'site.toml'} has no gateway 'dokc'; it has dock"
+    assert result.stderr.strip() == f"{tmp_path / 'site.toml'}: has no gateway 'dokc'; it has dock"
 
 
 def test_check_reads_a_good_file_and_help_reads_well(tmp_path: Path, scanner: TcpScanner) -> None:

@@ -24,8 +24,11 @@ from contracts.commands import (
     BridgeRun,
     SendAgain,
     SetLight,
+    SetLogLevel,
+    SetOutput,
 )
 from contracts.events import Entry, Evidence, LocationEvent, Sighting
+from contracts.fleet import ConfigurationPushed, ConfigurationState
 from contracts.log import LOG_RECORD, MemoryChange, Output, Part, SpoolProgress, Tick, TickOutput
 from contracts.places import ReferenceChange
 from contracts.reads import (
@@ -44,6 +47,8 @@ KINDS = [
     AgentHealth,
     AgentStatus,
     BridgeRun,
+    ConfigurationPushed,
+    ConfigurationState,
     LocationEvent,
     MemoryChange,
     Output,
@@ -52,6 +57,8 @@ KINDS = [
     ReferenceChange,
     SendAgain,
     SetLight,
+    SetLogLevel,
+    SetOutput,
     Sighting,
     SpooledBatch,
     Tick,
@@ -95,8 +102,9 @@ def of_info(found: msgspec.inspect.Type) -> some.SearchStrategy[object]:
         return some.lists(of_info(found.item_type), max_size=2).map(tuple)
     if isinstance(found, msgspec.inspect.DictType):
         return some.dictionaries(texts, of_info(found.value_type), max_size=2)
-    if isinstance(found, msgspec.inspect.EnumType):
-        return some.sampled_from(found.cls)
+    if isinstance(found, msgspec.inspect.EnumType | msgspec.inspect.LiteralType):
+        is_enum = isinstance(found, msgspec.inspect.EnumType)
+        return some.sampled_from(found.cls if is_enum else found.values)
     return {
         msgspec.inspect.NoneType: some.none(),
         msgspec.inspect.BoolType: some.booleans(),

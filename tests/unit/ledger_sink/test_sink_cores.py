@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,16 +12,18 @@ from hypothesis import strategies as st
 from contracts.clock import LINK_US, REAL_TIME, ClockSetting
 from contracts.codec import canonical, decode_json, encode, reject
 from contracts.events import (
+    Direction,
     DiscrepancyClosed,
     DiscrepancyOpened,
     Entry,
     EntryKind,
+    LocationEvent,
     LocationKind,
     Problem,
 )
 from contracts.ids import partition_of
 from contracts.log import MemoryChange, Output, TickOutput
-from contracts.reads import DeviceChange, Reject
+from contracts.reads import DeviceChange, Reject, no_read_identity
 from ledger_sink.core.admission import CommitPlan, Step
 from ledger_sink.core.cleaning import clean_entries, clean_evidence, reject_entry
 from ledger_sink.core.gateway_times import GatewayTimes
@@ -127,6 +130,35 @@ def test_a_passage_tells_its_direction_and_its_partition() -> None:
     assert (change.identity, change.location) == (UNIT.format(1), "door-1")
     assert (change.kind, change.at_us) == (f"{LocationKind.PASSED}:out", 11 * SECOND)
     assert change.hash % 4 == partition_of(UNIT.format(1), 4)
+
+
+def unread(number: int) -> Entry:
+    """Something that could not be read passed a conveyor."""
+    event = LocationEvent(
+        kind=LocationKind.PASSED,
+        identity=no_read_identity("belt"),
+        location="belt",
+        direction=Direction.IN,
+        at_us=number,
+        first_us=number,
+        last_us=number,
+        confidence=1.0,
+        basis="no_read",
+    )
+    return msgspec.structs.replace(
+        passage(number), identity=event.identity, payload=canonical(event)
+    )
+
+
+def test_what_passed_unread_is_nowhere_afterwards_and_is_counted() -> None:
+    assert whereabout_changes([unread(1), unread(2)]) == []
+    figures = Figures("demo")
+    figures.take([unread(1), unread(2), passage(3)], sightings=3, reads=3, committed_us=0)
+    lines = figures.drain(at_us=5, waiting=0, gateways={})
+    assert "no_reads,site=demo,gate=belt count=2i 5" in lines
+    assert "passages,site=demo,gate=belt,direction=in count=2i 5" in lines
+    assert sum(line.startswith("no_reads") for line in lines) == 1
+    assert not [line for line in figures.drain(at_us=6, waiting=0, gateways={}) if "no_r" in line]
 
 
 def test_what_is_no_location_event_moves_nobody() -> None:

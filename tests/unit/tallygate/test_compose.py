@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge_agent.settings import _broker
+from edge_agent.settings import broker_settings
 from ledger_sink.migrate import migrate
 from ledger_sink.settings import settings_from as sink_settings
 from stream_processors.settings import settings_from as stream_settings
@@ -98,7 +98,7 @@ def test_the_programs_understand_their_environment(services: dict[str, Any]) -> 
     sink = sink_settings(services["sink"]["environment"])
     assert sink.influx is not None
     assert sink.influx.url == "http://influxdb:8086"
-    assert _broker(services["agent"]["environment"]).host == "mosquitto"
+    assert broker_settings(services["agent"]["environment"]).host == "mosquitto"
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
