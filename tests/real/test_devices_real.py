@@ -24,9 +24,7 @@ from tests.support.programs import wait_until
 from tests.support.secure_broker import SITE, SecureBroker
 from tests.support.servers import SessionServers
 
-ROOTED = frozenset({"sparkplug"})
-"""Kinds whose standard fixes where their topics begin: an access list below a name bars them."""
-DEVICES = tuple(one for one in devices_on_the_bench() if one.agent_kind not in ROOTED)
+DEVICES = tuple(devices_on_the_bench())
 
 
 @pytest.fixture(scope="module", name="broker")

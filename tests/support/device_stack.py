@@ -122,7 +122,7 @@ class Surroundings(NamedTuple):
     authority: str | None = None
     """Who signs that broker, and the handhelds' interface."""
     below: bool = False
-    """Whether devices publish below `devices/{their name}/`."""
+    """Whether devices publish below `devices/{their name}/`, where no standard fixes the topics."""
     programs: Callable[[str], Mapping[str, str]] = lambda _: {}
     """More environment of `bridge`, `sink` and `agent`."""
     certificate: tuple[str, str] | None = None
@@ -139,7 +139,7 @@ class HeldBench(Bench):
 
     def _rig(self, table: DeviceTable, count: int | None, noted: Noted) -> Rig:
         rig = super()._rig(table, count, noted)
-        if self._below and rig.kind.link == "mqtt":
+        if self._below and rig.kind.link == "mqtt" and table.kind not in SILENT:
             source = rig._source = Below(rig._source, table.id)
             place = Place(mqtt=table.mqtt or "", ca=table.ca)
             rig.link = make_link(
@@ -353,4 +353,4 @@ class DeviceStack:
 def _below(table: str) -> str:
     """A device's table with its topics below its own name."""
     device = tomllib.loads(table)["id"]
-    return re.sub(r'(?m)^((?:status_)?topic = ")', rf"\1devices/{device}/", table)
+    return re.sub(r'(?m)^((?:status_)?topic = ")(?!spBv1\.0/)', rf"\1devices/{device}/", table)
