@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from tallygate import epcis_commands
+from tallygate import commission_command, epcis_commands
 from tallygate.options import (
     DEFAULT_FOLDER,
     Folder,
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 
 app.add_typer(epcis_commands.app, name="epcis")
+app.add_typer(commission_command.app, name="commission")
 
 
 class Sabotage(StrEnum):

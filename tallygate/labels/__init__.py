@@ -1,0 +1,1 @@
+"""Labels: templates, their layout, and what prints them: ZPL for label printers, PDF for others."""
