@@ -160,7 +160,7 @@ def test_figures_count_what_stands(ledger: PostgresLedger) -> None:
     assert found.tallies == {"duplicates": 1}
     assert (found.sightings, found.reads, found.lost_reads) == (3, 9, 17)
     assert found.rejects == (("dock/door-1", "no LLRP header", 2),)
-    assert found.devices == (("door-1", "reading", "", 7, ("antenna 3",)),)
+    assert found.devices == (("door-1", "reading", "", 7, ("antenna 3",), ()),)
     assert (found.latency, found.window) == ((1000, 2000), (4 * SECOND, 4 * SECOND))
 
 
