@@ -7,9 +7,19 @@ Quantities are exact decimals in the item's base unit and travel as text.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from contracts.base import SCHEMA, Record
+
+TEXT_BYTES_MAX = 200
+"""Of an id, a number, a name: they stand in indexes, whose rows are small."""
+LINES_MAX = 1_000
+"""Of a movement: larger documents come in several."""
+HAPPENED_US_MAX = 2**53
+"""The last whole number that every reader of JSON takes for the same."""
+QUANTITY = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
+"""What a quantity looks like, whole."""
 
 
 class Disposition(StrEnum):
@@ -72,7 +82,10 @@ class PlaceKind(StrEnum):
 
 
 class BookItem(Record, tag="book_item", frozen=True, kw_only=True):
-    """An item as the books count it (payload of an entry of kind `book`)."""
+    """An item as the books count it (payload of an entry of kind `book`).
+
+    Once there are balances of it, decimals never become fewer, and tracking stays.
+    """
 
     schema: int = SCHEMA
     """Version of this record."""
@@ -89,7 +102,10 @@ class BookItem(Record, tag="book_item", frozen=True, kw_only=True):
 
 
 class BookPlace(Record, tag="book_place", frozen=True, kw_only=True):
-    """A location as the books know it (payload of an entry of kind `book`)."""
+    """A location as the books know it (payload of an entry of kind `book`).
+
+    While it has balances, a real one stays real and a virtual one virtual.
+    """
 
     schema: int = SCHEMA
     """Version of this record."""
@@ -102,7 +118,10 @@ class BookPlace(Record, tag="book_place", frozen=True, kw_only=True):
 
 
 class PeriodClosed(Record, tag="period_closed", frozen=True, kw_only=True):
-    """Nothing that happened before may be posted any more (payload of an entry of kind `book`)."""
+    """Nothing that happened before may be posted any more (payload of an entry of kind `book`).
+
+    A period is closed up to now, not beyond.
+    """
 
     schema: int = SCHEMA
     """Version of this record."""
@@ -111,14 +130,14 @@ class PeriodClosed(Record, tag="period_closed", frozen=True, kw_only=True):
 
 
 class Posting(Record, frozen=True, kw_only=True):
-    """One line of a movement."""
+    """One line of a movement. Texts have up to `TEXT_BYTES_MAX` bytes."""
 
     item: str
     """The item's number."""
     location: str
     """Where."""
     quantity: str
-    """How many, signed, in base units: an exact decimal without an exponent."""
+    """How many, signed, in base units: an exact decimal that `QUANTITY` matches, not zero."""
     batch: str = ""
     """The batch, where the item has batches."""
     serial: str = ""
@@ -132,23 +151,27 @@ class Posting(Record, frozen=True, kw_only=True):
 
 
 class Movement(Record, tag="movement", frozen=True, kw_only=True):
-    """A balanced set of postings (payload of an entry of kind `movement`)."""
+    """A balanced set of postings (payload of an entry of kind `movement`).
+
+    Texts have up to `TEXT_BYTES_MAX` bytes. The ledger takes it as canonical JSON writes it: every
+    field, each once.
+    """
 
     schema: int = SCHEMA
     """Version of this record."""
     id: str
-    """Of the sender: the same movement again changes nothing."""
+    """Of the sender: the same movement again changes nothing. Not empty."""
     document: str
     """The document that moves it, such as `GR-1007`; empty for none."""
     step: str
     """The process step, such as `goods_receipt`."""
     happened_us: int
-    """When it happened, UTC microseconds; when it is recorded is another time."""
+    """When it happened, UTC microseconds from 0 to `HAPPENED_US_MAX`; recorded is another time."""
     postings: tuple[Posting, ...]
-    """The lines."""
+    """The lines, up to `LINES_MAX`."""
     person: str = ""
     """Who, from a sign-in; empty for nobody that is known."""
     is_physical: bool = False
     """True: somebody or something saw it move. It is never refused for a negative book."""
     reverses: str = ""
-    """The movement that it takes back, line by line; empty for none."""
+    """The movement that it takes back, whole and once, with the signs turned; empty for none."""

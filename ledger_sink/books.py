@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple
 
+import msgspec
 import psycopg
 from psycopg import IsolationLevel
 
 from contracts.books import BookItem, BookPlace, Movement, PeriodClosed
 from contracts.codec import canonical
-from ledger_sink.core.books_check import BooksCheck, Key, Line
+from ledger_sink.core.books_check import Balance as Kept
+from ledger_sink.core.books_check import BooksCheck, Key, Line, Made
 from ledger_sink.core.verification import FINDINGS_MAX, Finding
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.sql import queries
@@ -54,13 +57,17 @@ class Books:
         self._ledger = ledger
 
     def put(self, record: BookItem | BookPlace | PeriodClosed, at_us: int) -> bool:
-        """Enter master data; False: it was so already. Raises psycopg.Error."""
+        """Enter master data; False: it was so already.
+
+        Raises psycopg.errors.CheckViolation where it would turn stock that is there into something
+        else, or closes a period beyond now; else psycopg.Error.
+        """
         (row,) = self._rows("put_book", at_us=at_us, payload=canonical(record))
         return bool(row[0])
 
     def post(self, movements: Sequence[Movement], at_us: int) -> list[Posted]:
         """Post movements in order; a refused one harms no other. Raises psycopg.Error."""
-        payloads = [canonical(movement) for movement in movements]
+        payloads = [_payload(movement) for movement in movements]
         return [Posted(*row) for row in self._rows("post", at_us=at_us, payloads=payloads)]
 
     def now(self, item: str) -> list[Balance]:
@@ -82,6 +89,14 @@ class Books:
         return self._ledger.connection.execute(QUERIES[name], everything).fetchall()
 
 
+def _payload(movement: Movement) -> bytes:
+    """The payload; of what canonical JSON cannot hold still bytes, which the ledger refuses."""
+    try:
+        return canonical(movement)
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(msgspec.to_builtins(movement)).encode()
+
+
 def _balances(rows: Sequence[tuple]) -> list[Balance]:  # type: ignore[type-arg]
     return sorted(Balance(Key(*row[:7]), row[7]) for row in rows)
 
@@ -93,24 +108,28 @@ def verify_books(postgres_url: str, site: str) -> BooksReport:
         connection.read_only = True
         check = BooksCheck()
         findings: list[Finding] = []
-        for seq, rows in groupby(_movements(connection, site), key=lambda row: row[0]):
-            listed = list(rows)
+        for seq, payload in _rows(connection, "all_books", site):
+            findings += check.take_book(seq, payload)
+        by_entry = groupby(_rows(connection, "all_movements", site), key=lambda row: row[:3])
+        for (seq, recorded_us, payload), rows in by_entry:
             lines = [
-                Line(row[2], Key(*row[3:10]), row[10], row[11], row[12])
-                for row in listed
-                if row[2] is not None
+                Line(row[3], Key(*row[4:11]), row[11], row[12], row[13], row[14])
+                for row in rows
+                if row[3] is not None
             ]
-            findings += check.take(seq, listed[0][1], lines)
-        present = connection.execute(QUERIES["all_balances"], {"site": site}).fetchall()
-        findings += check.report({Key(*row[:7]): row[7] for row in present})
-        strays = connection.execute(QUERIES["stray_postings"], {"site": site}).fetchall()
-        findings += [check.stray(row[0]) for row in strays]
+            findings += check.take(seq, recorded_us, payload, lines)
+        balances = {
+            Key(*row[:7]): Kept(row[7], row[8]) for row in _rows(connection, "all_balances", site)
+        }
+        made = {Made(row[0], row[1], tuple(row[2])) for row in _rows(connection, "all_made", site)}
+        findings += check.report(balances, made)
+        findings += [check.stray(row[0]) for row in _rows(connection, "stray_postings", site)]
     return BooksReport(check.movements, tuple(findings[:FINDINGS_MAX]))
 
 
-def _movements(connection: psycopg.Connection, site: str) -> Iterator[tuple]:  # type: ignore[type-arg]
-    """Movements with their postings, a row for each posting, in order."""
-    with connection.cursor("movements") as cursor:
+def _rows(connection: psycopg.Connection, name: str, site: str) -> Iterator[tuple]:  # type: ignore[type-arg]
+    """A query's rows, read in batches."""
+    with connection.cursor(name) as cursor:
         cursor.itersize = BATCH
-        cursor.execute(QUERIES["all_movements"], {"site": site}, binary=True)
+        cursor.execute(QUERIES[name], {"site": site}, binary=True)
         yield from cursor

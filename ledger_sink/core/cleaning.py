@@ -31,6 +31,13 @@ SOURCE = "sink"
 
 NOT_HELD = "text or numbers that no ledger holds"
 NOT_READ = "a payload that is not what its kind says"
+NOT_OURS = frozenset(
+    {
+        *(EntryKind.REFERENCE, EntryKind.LOG, EntryKind.EPCIS, EntryKind.BOOK),
+        *(EntryKind.MOVEMENT, EntryKind.COMMISSIONED, EntryKind.DECOMMISSIONED),
+    }
+)
+"""Kinds that only the ledger's own functions enter, with all that belongs to them."""
 
 _payloads: dict[str, msgspec.json.Decoder[msgspec.Struct]] = {
     EntryKind.LOCATION: msgspec.json.Decoder(LocationEvent),
@@ -79,6 +86,9 @@ def _clean_entry(entry: Entry) -> Entry:
         and _holds_integers(entry.happened_us, entry.read_received_us, entry.window_us)
     ):
         return reject_entry(f"entry with {NOT_HELD}", encode(entry), entry.happened_us)
+    if entry.kind in NOT_OURS:
+        reason = f"entry of kind {entry.kind}, which no stream has"
+        return reject_entry(reason, encode(entry), entry.happened_us)
     decoder = _payloads.get(entry.kind)
     if decoder is not None:
         try:

@@ -107,6 +107,22 @@ create table if not exists ledger.balances (
     primary key (site, item, location, batch, serial, disposition, reservation, owner)
 );
 
+-- Serial numbers in the house, to see at once where one is.
+create index if not exists balances_of_serial on ledger.balances (site, item, serial)
+    include (location, quantity) where serial <> '';
+
+-- Movements that were taken back: each once only.
+create table if not exists ledger.reversals (
+    site text not null,
+    -- The id of the movement that was taken back.
+    reversed text not null,
+    -- The entry that did it.
+    seq bigint not null,
+    primary key (site, reversed)
+);
+
+create or replace trigger insert_only before update or delete or truncate on ledger.reversals
+    for each statement execute function ledger.refuse_change();
 create or replace trigger insert_only before update or delete or truncate on ledger.postings
     for each statement execute function ledger.refuse_change();
 create or replace trigger insert_only before update or delete or truncate on ledger.book_items
@@ -158,18 +174,107 @@ create or replace function ledger.book_place_now(of_site text, of_location text)
     order by p.seq desc limit 1
 $$;
 
--- Enter master data of the books: an entry of kind book, and the row that the functions below read. The same again
--- changes nothing. Gives whether it is new.
+-- What bounds every text of the books: items, locations and ids stand in indexes, whose rows are small.
+create or replace function ledger.is_short_text(value json) returns boolean language sql immutable parallel safe as $$
+    select json_typeof(value) = 'string' and octet_length(value #>> '{}') <= 200
+$$;
+
+-- A whole number that every reader of JSON takes for the same: 0 to 2^53, written without a point or an exponent.
+create or replace function ledger.is_whole(value json) returns boolean language sql immutable parallel safe as $$
+    select case when json_typeof(value) = 'number' and value #>> '{}' ~ '^[0-9]{1,16}$'
+        then (value #>> '{}')::bigint <= 9007199254740992 else false end
+$$;
+
+-- The names of an object's fields, sorted, each as often as it comes: readers disagree over one that comes twice.
+create or replace function ledger.fields_of(object json) returns text[] language sql immutable parallel safe as $$
+    select array(select k from json_object_keys(object) k order by k collate "C")
+$$;
+
+-- What is wrong with the form of master data of the books; null: nothing.
+create or replace function ledger.mistake_in_book(raw json) returns text language sql immutable parallel safe as $$
+    select case
+        when json_typeof(raw) <> 'object' then 'it is no JSON object'
+        when raw ->> 'schema' is distinct from '1' or json_typeof(raw -> 'schema') <> 'number'
+            then 'its schema is not 1'
+        when raw ->> 'type' = 'book_item' then case
+            when ledger.fields_of(raw) <> '{base_unit,decimals,item,negative,schema,tracking,type}'
+                then 'its fields are not type, schema, item, base_unit, decimals, tracking, negative'
+            when not ledger.is_short_text(raw -> 'item') or raw ->> 'item' = ''
+                then 'item is not 1 to 200 bytes of text'
+            when not ledger.is_short_text(raw -> 'base_unit') then 'base_unit is not up to 200 bytes of text'
+            when not ledger.is_whole(raw -> 'decimals') or raw ->> 'decimals' !~ '^[0-6]$'
+                then 'decimals is not a number from 0 to 6'
+            when json_typeof(raw -> 'tracking') <> 'string'
+                or raw ->> 'tracking' not in ('none', 'batch', 'serial', 'batch_serial')
+                then format('%s is no tracking', raw ->> 'tracking')
+            when json_typeof(raw -> 'negative') <> 'string' or raw ->> 'negative' not in ('refuse', 'alarm')
+                then format('negative is not %s', raw ->> 'negative')
+        end
+        when raw ->> 'type' = 'book_place' then case
+            when ledger.fields_of(raw) <> '{kind,location,schema,type,warehouse}'
+                then 'its fields are not type, schema, location, kind, warehouse'
+            when not ledger.is_short_text(raw -> 'location') or raw ->> 'location' = ''
+                then 'location is not 1 to 200 bytes of text'
+            when not ledger.is_short_text(raw -> 'warehouse') then 'warehouse is not up to 200 bytes of text'
+            when json_typeof(raw -> 'kind') <> 'string' or raw ->> 'kind' not in (
+                'zone', 'bin', 'supplier', 'customer', 'production', 'in_transit', 'scrap', 'adjustment', 'missing',
+                'opening'
+            ) then format('%s is no kind of location', raw ->> 'kind')
+        end
+        when raw ->> 'type' = 'period_closed' then case
+            when ledger.fields_of(raw) <> '{before_us,schema,type}' then 'its fields are not type, schema, before_us'
+            when not ledger.is_whole(raw -> 'before_us') then 'before_us is not a whole number from 0 to 2^53'
+        end
+        else format('%s is no master data of the books', raw ->> 'type')
+    end
+$$;
+
+-- What master data would make of stock that is there already; null: nothing wrong.
+create or replace function ledger.mistake_in_change(of_site text, at_us bigint, said jsonb)
+    returns text language sql stable as $$
+    select case said ->> 'type'
+        when 'book_item' then (
+            select case
+                when (said ->> 'decimals')::smallint < i.decimals then
+                    format('item %s has been counted to %s decimals: fewer would not hold it', i.item, i.decimals)
+                when said ->> 'tracking' <> i.tracking then
+                    format('item %s has been counted by tracking %s: another would not hold it', i.item, i.tracking)
+            end
+            from ledger.book_item_now(of_site, said ->> 'item') i
+            where exists (
+                select from ledger.balances b where b.site = of_site and b.item = i.item and b.quantity <> 0
+            )
+        )
+        when 'book_place' then (
+            select format('location %s has balances as %s: it cannot become %s', p.location, p.kind, said ->> 'kind')
+            from ledger.book_place_now(of_site, said ->> 'location') p
+            where (p.kind in ('zone', 'bin')) <> (said ->> 'kind' in ('zone', 'bin')) and exists (
+                select from ledger.balances b where b.site = of_site and b.location = p.location and b.quantity <> 0
+            )
+        )
+        when 'period_closed' then
+            case when (said ->> 'before_us')::bigint > at_us then 'a period is closed up to now, not beyond' end
+    end
+$$;
+
+-- Enter master data of the books: an entry of kind book, and the row that the functions of the books read. The same
+-- again changes nothing. Gives whether it is new. Raises invalid_parameter_value where it is malformed, and
+-- check_violation where it would turn stock that is there into something else.
 create or replace function ledger.put_book(of_site text, at_us bigint, payload bytea) returns boolean
     language plpgsql security definer set search_path = ledger, pg_temp as $$
 declare
-    said constant jsonb := convert_from(payload, 'UTF8')::jsonb;
+    raw constant json := convert_from(payload, 'UTF8')::json;
+    problem text := ledger.mistake_in_book(raw);
+    said constant jsonb := raw::jsonb;
     what constant text := said ->> 'type';
     subject constant text := coalesce(said ->> 'item', said ->> 'location', '');
     chain ledger.chains := ledger.lock_chain(of_site);
     newest bytea;
     place bigint;
 begin
+    if problem is not null then
+        raise exception 'no master data of the books: %', problem using errcode = 'invalid_parameter_value';
+    end if;
     select e.payload into newest from ledger.entries e
     where e.site = of_site and e.kind = 'book' and e.location is not distinct from what
         and e.identity is not distinct from subject
@@ -177,7 +282,11 @@ begin
     if newest = payload then
         return false;
     end if;
-    select a.last_seq into place from ledger.append(
+    problem := ledger.mistake_in_change(of_site, at_us, said);
+    if problem is not null then
+        raise exception '%', problem using errcode = 'check_violation';
+    end if;
+    select a.last_seq into place from ledger.append_any(
         of_site, at_us, array[left(encode(sha256(
             convert_to(concat_ws(' ', 'book', what, subject, chain.seq), 'UTF8')), 'hex'), 32)],
         array['book'], array[at_us], array[subject], array[what], array[payload], array[null::bigint], array[0::bigint]
@@ -193,316 +302,20 @@ begin
         when 'period_closed' then
             insert into ledger.book_periods (site, seq, before_us)
             values (of_site, place, (said ->> 'before_us')::bigint);
-        else
-            raise exception 'no master data of the books: %', what using errcode = 'invalid_parameter_value';
     end case;
     return true;
 end
 $$;
 
--- The lines of a movement's payload.
-create or replace function ledger.lines_of(movement jsonb) returns table (
-    line integer, item text, batch text, serial text, location text, disposition text, reservation text, owner text,
-    quantity text
-) language sql immutable parallel safe as $$
-    select p.place::integer, p.said ->> 'item', p.said ->> 'batch', p.said ->> 'serial', p.said ->> 'location',
-        p.said ->> 'disposition', p.said ->> 'reservation', p.said ->> 'owner', p.said ->> 'quantity'
-    from jsonb_array_elements(movement -> 'postings') with ordinality as p (said, place)
-$$;
-
--- What is wrong with a movement, line by line, before the book is asked; no rows: nothing.
-create or replace function ledger.mistakes_in(of_site text, at_us bigint, movement jsonb)
-    returns table (line integer, problem text) language sql stable as $$
-    with lines as (
-        select l.*, i.decimals, i.tracking, i.base_unit, p.kind as place_kind,
-            case when l.quantity ~ '^-?[0-9]{1,20}(\.[0-9]{1,20})?$' then l.quantity::numeric end as amount
-        from ledger.lines_of(movement) l
-        left join lateral ledger.book_item_now(of_site, l.item) i on true
-        left join lateral ledger.book_place_now(of_site, l.location) p on true
-    ), moves as (
-        select f.line, f.disposition as before_disposition, t.disposition as after_disposition,
-            f.reservation as before_reservation, t.reservation as after_reservation
-        from lines f join lines t
-            on t.item = f.item and t.batch = f.batch and t.serial = f.serial and t.owner = f.owner
-        where f.amount < 0 and t.amount > 0 and f.place_kind in ('zone', 'bin') and t.place_kind in ('zone', 'bin')
-    )
-    select 0, 'it has no lines' where not exists (select from lines)
-    union all
-    select l.line, format('item %s is not known', l.item) from lines l where l.base_unit is null
-    union all
-    select l.line, format('location %s is not known', l.location) from lines l where l.place_kind is null
-    union all
-    select l.line, format('%s is no quantity', l.quantity) from lines l where coalesce(l.amount, 0) = 0
-    union all
-    select l.line, format('%s %s of item %s: at most %s decimals', l.quantity, l.base_unit, l.item, l.decimals)
-    from lines l where l.amount <> round(l.amount, l.decimals)
-    union all
-    select l.line, format('item %s needs a batch', l.item) from lines l
-    where l.tracking in ('batch', 'batch_serial') and l.batch = ''
-    union all
-    select l.line, format('item %s has no batches', l.item) from lines l
-    where l.tracking in ('none', 'serial') and l.batch <> ''
-    union all
-    select l.line, format('item %s needs a serial number', l.item) from lines l
-    where l.tracking in ('serial', 'batch_serial') and l.serial = ''
-    union all
-    select l.line, format('item %s has no serial numbers', l.item) from lines l
-    where l.tracking in ('none', 'batch') and l.serial <> ''
-    union all
-    select l.line, format('a serial number stands for one piece, not %s', l.quantity) from lines l
-    where l.serial <> '' and abs(l.amount) <> 1
-    union all
-    select min(l.line), format('%s of item %s%s%s is left over: lines must sum to zero', sum(l.amount), l.item,
-        nullif(' batch ' || l.batch, ' batch '), nullif(' serial ' || l.serial, ' serial '))
-    from lines l group by l.item, l.batch, l.serial having sum(l.amount) <> 0
-    union all
-    select m.line, format('stock may not go from %s to %s', m.before_disposition, m.after_disposition) from moves m
-    where m.before_disposition <> m.after_disposition and not exists (
-        select from ledger.allowed_changes c where c.axis = 'disposition'
-            and c.before = m.before_disposition and c.after = m.after_disposition)
-    union all
-    select m.line, format('stock may not go from %s to %s', m.before_reservation, m.after_reservation) from moves m
-    where m.before_reservation <> m.after_reservation and not exists (
-        select from ledger.allowed_changes c where c.axis = 'reservation'
-            and c.before = m.before_reservation and c.after = m.after_reservation)
-    union all
-    select 0, 'its time has not come yet' where (movement ->> 'happened_us')::bigint > at_us + 60000000
-    union all
-    select 0, format('the period before %s is closed', to_char(to_timestamp(b.before_us / 1e6) at time zone 'UTC',
-        'YYYY-MM-DD HH24:MI:SS') || ' UTC')
-    from (select max(p.before_us) as before_us from ledger.book_periods p where p.site = of_site) b
-    where (movement ->> 'happened_us')::bigint < b.before_us
-    union all
-    select 0, format('movement %s, which it reverses, is not known', movement ->> 'reverses')
-    where movement ->> 'reverses' <> '' and not exists (
-        select from ledger.entries e where e.site = of_site and e.kind = 'movement' and e.id = movement ->> 'reverses')
-$$;
-
--- An item at a location whose book is or was below zero, and by how much.
-do $$
-begin
-    create type ledger.shortage as (item text, location text, quantity numeric);
-exception when duplicate_object then
-    null;
-end
-$$;
-
--- The keys that a movement would bring below zero at a real location.
-create or replace function ledger.shortages(of_site text, movement jsonb)
-    returns table (line integer, present numeric, policy text, short ledger.shortage) language sql stable as $$
-    select k.line, k.present, i.negative, row(k.item, k.location, -k.present - k.quantity)::ledger.shortage
-    from (
-        select min(l.line) as line, l.item, l.location, coalesce(b.quantity, 0) as present,
-            sum(l.quantity::numeric) as quantity
-        from ledger.lines_of(movement) l
-        left join ledger.balances b
-            on (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
-            = (of_site, l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner)
-        group by l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner, b.quantity
-        having sum(l.quantity::numeric) < 0 and coalesce(b.quantity, 0) + sum(l.quantity::numeric) < 0
-    ) k
-    join lateral ledger.book_place_now(of_site, k.location) p on p.kind in ('zone', 'bin')
-    join lateral ledger.book_item_now(of_site, k.item) i on true
-$$;
-
--- Post movements, one after the other, each whole or not at all: a refused one becomes a reject entry with its reasons
--- and bytes and harms no other. The same movement again changes nothing; another one under its id is refused. Gives for
--- each place what became of it: entered, known or refused, and why.
-create or replace function ledger.post(
-    of_site text, at_us bigint, payloads bytea[], out place integer, out outcome text, out seq bigint, out problem text
-) returns setof record language plpgsql security definer set search_path = ledger, pg_temp as $$
-declare
-    chain ledger.chains := ledger.lock_chain(of_site);
-    said jsonb;
-    given bytea;
-    known bytea;
-    short ledger.shortage[];
-begin
-    for place in 1 .. cardinality(payloads) loop
-        given := payloads[place];
-        said := convert_from(given, 'UTF8')::jsonb;
-        seq := null;
-        problem := null;
-        short := null;
-        select e.payload, e.seq into known, seq from ledger.entries e where e.site = of_site and e.id = said ->> 'id';
-        if found then
-            outcome := case when known = given then 'known' else 'refused' end;
-            problem := case when known <> given then format('id %s stands for other content', said ->> 'id') end;
-        else
-            select string_agg(case when m.line > 0 then format('line %s: %s', m.line, m.problem) else m.problem end,
-                '; ' order by m.line, m.problem) into problem
-            from ledger.mistakes_in(of_site, at_us, said) m;
-            if problem is null then
-                select array_agg(s.short), string_agg(
-                    format('line %s: %s of item %s at %s, %s asked for', s.line, s.present, (s.short).item,
-                        (s.short).location, s.present + (s.short).quantity), '; ' order by s.line
-                ) filter (where s.policy = 'refuse' and not (said ->> 'is_physical')::boolean)
-                into short, problem from ledger.shortages(of_site, said) s;
-            end if;
-            outcome := case when problem is null then 'entered' else 'refused' end;
-        end if;
-        if outcome = 'entered' then
-            seq := ledger.enter_movement(of_site, at_us, given, said, short);
-        elsif outcome = 'refused' then
-            perform ledger.refuse_movement(of_site, at_us, given, problem);
-            seq := null;
-        end if;
-        return next;
-    end loop;
-end
-$$;
-
--- Enter one movement that is right: its entry, its postings, the balances, and a discrepancy for each shortage.
-create or replace function ledger.enter_movement(
-    of_site text, at_us bigint, payload bytea, movement jsonb, short ledger.shortage[]
-) returns bigint language plpgsql security definer set search_path = ledger, pg_temp as $$
-declare
-    happened constant bigint := (movement ->> 'happened_us')::bigint;
-    place bigint;
-    recorded bigint;
-begin
-    if short is not null then
-        perform ledger.open_shortages(of_site, at_us, movement ->> 'id', short, happened);
-    end if;
-    select a.last_seq into place from ledger.append(
-        of_site, at_us, array[movement ->> 'id'], array['movement'], array[happened], array[null::text],
-        array[null::text], array[payload], array[null::bigint], array[0::bigint]
-    ) a;
-    select c.recorded_us into recorded from ledger.chains c where c.site = of_site;
-    insert into ledger.balances as b (
-        site, item, location, batch, serial, disposition, reservation, owner, quantity, seq
-    )
-    select of_site, l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner,
-        sum(l.quantity::numeric), place
-    from ledger.lines_of(movement) l
-    group by l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner
-    on conflict (site, item, location, batch, serial, disposition, reservation, owner)
-        do update set quantity = b.quantity + excluded.quantity, seq = excluded.seq;
-    insert into ledger.postings (
-        site, seq, line, item, batch, serial, location, disposition, reservation, owner, quantity, happened_us,
-        recorded_us, balance
-    )
-    select of_site, place, l.line, l.item, l.batch, l.serial, l.location, l.disposition, l.reservation, l.owner,
-        l.quantity::numeric, happened, recorded,
-        -- The balance is kept already: behind the last line of a key it is whole, before it what follows is missing.
-        b.quantity - coalesce(sum(l.quantity::numeric) over (
-            partition by l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner
-            order by l.line rows between 1 following and unbounded following
-        ), 0)
-    from ledger.lines_of(movement) l
-    join ledger.balances b on (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
-        = (of_site, l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner);
-    -- A late one: something that is known already happened after it.
-    if exists (
-        select from ledger.lines_of(movement) l
-        where l.quantity::numeric < 0 and exists (
-            select from ledger.postings q
-            where q.site = of_site and q.item = l.item and q.location = l.location and q.happened_us > happened
-        )
-    ) then
-        short := array(select s from ledger.past_shortages(of_site, place) s);
-        if cardinality(short) > 0 then
-            perform ledger.open_shortages(of_site, at_us, movement ->> 'id', short, happened);
-        end if;
-    end if;
-    return place;
-end
-$$;
-
--- Keys that a late movement lowered, and whose book at some instant since then is below zero by what is known now.
-create or replace function ledger.past_shortages(of_site text, place bigint)
-    returns setof ledger.shortage language sql stable as $$
-    select l.item, l.location, -min(t.after)
-    from ledger.postings l
-    join lateral ledger.book_place_now(of_site, l.location) p on p.kind in ('zone', 'bin')
-    cross join lateral (
-        select q.happened_us, sum(sum(q.quantity)) over (order by q.happened_us) as after
-        from ledger.postings q
-        where (q.site, q.item, q.location, q.batch, q.serial, q.disposition, q.reservation, q.owner)
-            = (l.site, l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner)
-        group by q.happened_us
-    ) t
-    where l.site = of_site and l.seq = place and l.quantity < 0 and t.happened_us >= l.happened_us and t.after < 0
-        -- The present is judged by itself.
-        and exists (
-            select from ledger.postings n
-            where (n.site, n.item, n.location, n.batch, n.serial, n.disposition, n.reservation, n.owner)
-                = (l.site, l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner)
-                and n.happened_us > l.happened_us
-        )
-    group by l.item, l.location
-$$;
-
--- Discrepancies: the book of items fell below zero, and what was seen counts more than the book.
-create or replace function ledger.open_shortages(
-    of_site text, at_us bigint, movement text, short ledger.shortage[], happened bigint
-) returns void language sql security definer set search_path = ledger, pg_temp as $$
-    select ledger.append(
-        of_site, at_us, array_agg(d.id), array_agg('discrepancy_opened'::text), array_agg(happened),
-        array_agg(null::text), array_agg(d.location), array_agg(convert_to(concat(
-            '{"type":"discrepancy_opened","schema":1,"discrepancy":', ledger.json_text(d.id),
-            ',"problem":"negative_book","load":null,"expected_load":null,"location":', ledger.json_text(d.location),
-            ',"identities":[],"item":', ledger.json_text(d.item), ',"quantity":', ceil(d.quantity),
-            ',"at_us":', happened, ',"found_us":', at_us, ',"evidence":[', ledger.json_text(movement), ']}'
-        ), 'UTF8')),
-        array_agg(null::bigint), array_agg(0::bigint)
-    )
-    from (
-        select left(encode(sha256(convert_to(
-            concat_ws(' ', 'negative_book', movement, s.item, s.location), 'UTF8')), 'hex'), 32) as id,
-            s.item, s.location, max(s.quantity) as quantity
-        from unnest(short) s group by s.item, s.location
-    ) d
-$$;
-
--- A reject for a movement that was refused.
-create or replace function ledger.refuse_movement(of_site text, at_us bigint, payload bytea, problem text)
-    returns void language sql security definer set search_path = ledger, pg_temp as $$
-    select ledger.append(
-        of_site, at_us,
-        array[left(encode(sha256(convert_to('refused movement ' || problem, 'UTF8') || payload), 'hex'), 32)],
-        array['reject'], array[at_us], array[null::text], array[null::text],
-        array[ledger.reject_payload('books', problem, payload, at_us)], array[null::bigint], array[0::bigint]
-    )
-$$;
-
--- The book at a past instant, by key: as it was recorded by then, or as it is known now of what had happened by then.
-create or replace function ledger.book_recorded(of_site text, of_item text, at_us bigint)
-    returns setof ledger.balances language sql stable as $$
-    select b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner, p.balance, p.seq
-    from ledger.balances b cross join lateral (
-        select p.balance, p.seq from ledger.postings p
-        where (p.site, p.item, p.location, p.batch, p.serial, p.disposition, p.reservation, p.owner)
-            = (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
-            and p.recorded_us <= at_us
-        order by p.seq desc, p.line desc limit 1
-    ) p
-    where b.site = of_site and b.item = of_item and p.balance <> 0
-$$;
-create or replace function ledger.book_happened(of_site text, of_item text, happened bigint, recorded bigint)
-    returns setof ledger.balances language sql stable as $$
-    select p.site, p.item, p.location, p.batch, p.serial, p.disposition, p.reservation, p.owner, sum(p.quantity),
-        max(p.seq)
-    from ledger.postings p
-    where p.site = of_site and p.item = of_item and p.happened_us <= happened and p.recorded_us <= recorded
-    group by p.site, p.item, p.location, p.batch, p.serial, p.disposition, p.reservation, p.owner
-    having sum(p.quantity) <> 0
-$$;
-
 revoke all on function
-    ledger.put_book(text, bigint, bytea), ledger.lines_of(jsonb), ledger.mistakes_in(text, bigint, jsonb),
-    ledger.shortages(text, jsonb), ledger.post(text, bigint, bytea[]),
-    ledger.enter_movement(text, bigint, bytea, jsonb, ledger.shortage[]),
-    ledger.refuse_movement(text, bigint, bytea, text),
-    ledger.open_shortages(text, bigint, text, ledger.shortage[], bigint), ledger.check_double_entry(),
-    ledger.past_shortages(text, bigint), ledger.book_item_now(text, text), ledger.book_place_now(text, text),
-    ledger.book_recorded(text, text, bigint), ledger.book_happened(text, text, bigint, bigint)
+    ledger.put_book(text, bigint, bytea), ledger.mistake_in_book(json), ledger.check_double_entry(),
+    ledger.mistake_in_change(text, bigint, jsonb), ledger.is_short_text(json), ledger.is_whole(json),
+    ledger.fields_of(json), ledger.book_item_now(text, text), ledger.book_place_now(text, text)
     from public;
-grant execute on function ledger.put_book(text, bigint, bytea), ledger.post(text, bigint, bytea[]) to ledger_appender;
-grant execute on function
-    ledger.book_recorded(text, text, bigint), ledger.book_happened(text, text, bigint, bigint)
-    to ledger_reader, ledger_appender;
+grant execute on function ledger.put_book(text, bigint, bytea) to ledger_appender;
+grant execute on function ledger.book_item_now(text, text), ledger.book_place_now(text, text)
+    to ledger_reader, ledger_appender, ledger_sink;
 grant select on
     ledger.book_items, ledger.book_places, ledger.book_periods, ledger.allowed_changes, ledger.postings,
-    ledger.balances, ledger.items_now, ledger.places_now
-    to ledger_reader, ledger_sink;
+    ledger.balances, ledger.reversals, ledger.items_now, ledger.places_now
+    to ledger_reader, ledger_appender, ledger_sink;

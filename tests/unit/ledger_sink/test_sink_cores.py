@@ -311,3 +311,11 @@ def test_an_empty_environment_is_a_demo_without_metrics() -> None:
     influx = settings_from({"TALLYGATE_INFLUX_URL": "http://h:1"}).influx
     assert influx is not None
     assert influx.bucket == "tallygate"
+
+
+@pytest.mark.parametrize("kind", ["movement", "book", "epcis", "commissioned", "log", "reference"])
+def test_no_stream_enters_what_the_ledger_s_own_functions_enter(kind: str) -> None:
+    forged = passage(kind=kind)
+    (reject,) = clean_entries([forged])
+    assert reject.kind == EntryKind.REJECT
+    assert f"entry of kind {kind}, which no stream has" in reject.payload.decode()
