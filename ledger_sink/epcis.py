@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from psycopg.types.numeric import Int8
 
-from contracts.epcis.documents import events_of
+from contracts.epcis.documents import document_of, events_of
+from contracts.epcis.event_hash import event_hash
 from contracts.epcis.vocabulary import Json
 from ledger_sink.core.chain import ChainEntry
-from ledger_sink.core.epcis import captured, event_of
+from ledger_sink.core.epcis import ToldEvent, Untold, captured, event_of
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.sql import queries
 
@@ -38,14 +39,35 @@ class Capture(NamedTuple):
     """How many of them are new."""
 
 
-def capture(ledger: PostgresLedger, document: Mapping[str, Json], at_us: int) -> Capture:
+class Export(NamedTuple):
+    """A slice of the ledger as a document."""
+
+    document: dict[str, Json]
+    """The document."""
+    events: int
+    """How many it holds."""
+    untold: tuple[Untold, ...]
+    """Entries that should be events and cannot be."""
+    rehashed: int
+    """Events that have another hash in this document: another of its events leaves out a field
+    that counts for them, and EPCIS says so of a whole document only."""
+
+
+def capture(
+    ledger: PostgresLedger,
+    document: Mapping[str, Json],
+    at_us: int,
+    places: Mapping[str, str] = PLACES,
+) -> Capture:
     """Enter the events of a document that was checked: all of them, or none where it fails.
 
-    Raises psycopg.Error.
+    `places` are those that the ledger's own events were exported with. Raises psycopg.Error.
     """
-    events = [captured(one) for one in events_of(document)]
-    entries = [one.entry for one in events]
-    mentions = [(one.entry.id, identity) for one in events for identity in one.identities]
+    found = [captured(document, one) for one in events_of(document)]
+    own = _own_hashes(ledger, [one.claims for one in found if one.claims is not None], places)
+    others = [one for one in found if own.get(one.claims or "") != one.event_hash]
+    entries = [one.entry for one in others]
+    mentions = [(one.entry.id, identity) for one in others for identity in one.identities]
     values = {
         "site": ledger.site,
         "at_us": at_us,
@@ -58,12 +80,43 @@ def capture(ledger: PostgresLedger, document: Mapping[str, Json], at_us: int) ->
         "mentioned": [identity for _, identity in mentions],
     }
     row = ledger.connection.execute(QUERIES["capture"], values).fetchone()
-    return Capture(len(events), int(row[0]) if row else 0)
+    return Capture(len(found), int(row[0]) if row else 0)
+
+
+def _own_hashes(
+    ledger: PostgresLedger, ids: list[str], places: Mapping[str, str]
+) -> dict[str, str]:
+    """Event hashes of entries of ours, by id."""
+    if not ids:
+        return {}
+    rows = ledger.connection.execute(QUERIES["named"], {"site": ledger.site, "ids": ids})
+    told = ((row[1], event_of(ledger.site, ChainEntry(*row), places)) for row in rows)
+    return {id_: one.event_hash for id_, one in told if isinstance(one, ToldEvent)}
+
+
+def export(
+    ledger: PostgresLedger, asked: Slice, *, created: str, places: Mapping[str, str] = PLACES
+) -> Export:
+    """The events of a slice as one document. Raises psycopg.Error."""
+    told: list[ToldEvent] = []
+    untold: list[Untold] = []
+    for one in events(ledger, asked, places):
+        if isinstance(one, ToldEvent):
+            told.append(one)
+        else:
+            untold.append(one)
+    left_out = dict.fromkeys(name for one in told for name in one.leaving_out)
+    document = document_of((one.event for one in told), created=created, leaving_out=left_out)
+    rehashed = 0
+    if left_out:
+        pairs = zip(events_of(document), told, strict=True)
+        rehashed = sum(event_hash(*there) != one.event_hash for there, one in pairs)
+    return Export(document, len(told), tuple(untold), rehashed)
 
 
 def events(
     ledger: PostgresLedger, asked: Slice, places: Mapping[str, str] = PLACES
-) -> Iterator[dict[str, Json]]:
+) -> Iterator[ToldEvent | Untold]:
     """The events of a slice, in the order in which they were entered. Raises psycopg.Error."""
     after = 0
     while True:
@@ -74,8 +127,8 @@ def events(
         for row in rows:
             entry = ChainEntry(*row)  # type: ignore[arg-type]
             after = entry.seq
-            event = event_of(ledger.site, entry, places)
-            if event is not None:
-                yield event
+            told = event_of(ledger.site, entry, places)
+            if told is not None:
+                yield told
         if len(rows) < BATCH:
             return

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from contracts.codec import canonical
 from ledger_sink.core.batch_check import LedgerBatch, check_batch
 from ledger_sink.core.export import ExportError, read_batches, read_begin
 from ledger_sink.core.heads import ReadHead
@@ -18,7 +17,10 @@ from ledger_sink.core.proofs import EntryProof, Proved, check_proof, make_proof,
 from ledger_sink.core.verification import FINDINGS_MAX, ChainCheck, Fault, Finding
 from ledger_sink.export import open_export
 from ledger_sink.heads_file import PublicKey, read_heads, read_public_key
-from ledger_sink.rows import ledger_rows
+from ledger_sink.rows import LedgerRows, ledger_rows
+
+NAME_CHARACTERS_MAX = 200
+"""Far above the longest id of an entry."""
 
 
 class VerifyReport(NamedTuple):
@@ -64,7 +66,8 @@ def verify_file(path: Path, heads_path: Path, public_key_path: Path) -> VerifyRe
     with open_export(path) as lines:
         begin = read_begin(next(lines, b""))
         published = _published(heads_path, begin.site, key)
-        return _verify(begin.site, published, begin.chain_seq, read_batches(lines))
+        batches = read_batches(lines)
+        return _verify(begin.site, published, begin.chain_seq, batches, is_export=True)
 
 
 class ProofReport(NamedTuple):
@@ -104,7 +107,7 @@ def prove(
     key = read_public_key(public_key_path)
     published = read_heads(heads_path, site, key)
     with ledger_rows(postgres_url, site) as rows:
-        seq = int(entry) if entry.isdecimal() else rows.place_of(entry)
+        seq = _place_of(rows, entry)
         if seq is None or not 1 <= seq <= rows.chain_seq():
             return f"the ledger of site {site} has no entry {entry!r}"
         covering = [one.head for one in published.heads if one.head.first <= seq <= one.head.seq]
@@ -112,9 +115,18 @@ def prove(
             return f"entry {seq} is not yet under a published head; try again in a minute"
         head = covering[0]
         interval = rows.between(head.first, head.seq)
-    proof = make_proof(site, interval, seq, canonical(head))
+    proof = make_proof(site, interval, seq, head)
+    if isinstance(proof, str):
+        return proof
     checked = check_proof(proof, key=key.name, verify=key.verify)
     return checked if isinstance(checked, str) else proof
+
+
+def _place_of(rows: LedgerRows, entry: str) -> int | None:
+    """The place of an entry that is named by it or by its id."""
+    if not (entry.isascii() and entry.isprintable() and len(entry) <= NAME_CHARACTERS_MAX):
+        return None
+    return int(entry) if entry.isdecimal() else rows.place_of(entry)
 
 
 class _Published(NamedTuple):
@@ -134,7 +146,12 @@ def _published(path: Path, site: str, key: PublicKey) -> _Published:
 
 
 def _verify(
-    site: str, published: _Published, chain_seq: int, batches: Iterable[LedgerBatch]
+    site: str,
+    published: _Published,
+    chain_seq: int,
+    batches: Iterable[LedgerBatch],
+    *,
+    is_export: bool = False,
 ) -> VerifyReport:
     check = ChainCheck(site, published.heads)
     others: list[Finding] = []
@@ -147,7 +164,7 @@ def _verify(
             others += wrong[: FINDINGS_MAX - len(others)]
     except ExportError as error:
         others.append(Finding(Fault.FILE, None, None, str(error)))
-    report = check.report(chain_seq=chain_seq)
+    report = check.report(chain_seq=chain_seq, is_export=is_export)
     if published.mistake is not None and (report.entries or published.are_there):
         others.append(Finding(Fault.HEAD, None, None, published.mistake))
     return VerifyReport(

@@ -70,7 +70,7 @@ def run_verify_balances(folder: Path, postgres: str | None, site: str) -> int:
         return 0
     console.print("[red]The books are not what the movements say:[/red]")
     for finding in report.findings:
-        console.print(f"- {finding.fault}: {finding.text}", markup=False)
+        console.out(f"- {finding.fault}: {finding.text}")
     return 1
 
 
@@ -89,7 +89,7 @@ def run_verify_proof(published: Published, path: Path) -> int:
     except (OSError, ValueError) as error:
         raise TallygateError(f"{path} or the public key cannot be read: {error}") from error
     if isinstance(report, str):
-        console.print(f"[red]{path} proves nothing:[/red] {report}")
+        console.out(f"{path} proves nothing: {report}", style="red")
         return 1
     _print_proof(console, report)
     return 1 if report.is_published is False else 0
@@ -114,11 +114,9 @@ def run_export(folder: Path, postgres: str | None, site: str, path: Path) -> int
             )
     except OSError as error:
         raise TallygateError(f"{path} cannot be written: {error}") from error
-    console.print(
+    console.out(
         f"{count:,} entries are in {path}. Verify it anywhere with `tallygate verify --file"
         f" {path} --heads {HEADS} --public-key {PUBLIC_KEY}`.",
-        markup=False,
-        soft_wrap=True,
     )
     return 0
 
@@ -136,11 +134,9 @@ def run_prove(published: Published, postgres: str | None, site: str, entry: str,
         path.write_bytes(canonical(proof) + b"\n")
     except (OSError, ValueError) as error:
         raise TallygateError(f"the proof cannot be made: {error}") from error
-    plain_console().print(
+    plain_console().out(
         f"the proof of entry {proof.entry.seq} is in {path}. Verify it anywhere with `tallygate"
         f" verify --proof {path} --public-key {PUBLIC_KEY}`.",
-        markup=False,
-        soft_wrap=True,
     )
     return 0
 
@@ -178,19 +174,18 @@ def _print_verified(console: Console, report: VerifyReport) -> None:
         return
     console.print("[red]The ledger is not what was entered:[/red]")
     for finding in report.findings:
-        console.print(f"- {finding.fault}: {finding.text}", markup=False)
+        console.out(f"- {finding.fault}: {finding.text}")
 
 
 def _print_proof(console: Console, report: ProofReport) -> None:
     site, entry, head = report.proved
     about = f" about {entry.identity}" if entry.identity else ""
-    happened = datetime.fromtimestamp(entry.happened_us / 1e6, UTC).isoformat(" ", "milliseconds")
-    console.print(
+    happened = _moment(entry.happened_us)
+    console.out(
         f"Entry {entry.seq} of site {site} ({entry.kind}{about}, happened {happened}) stands"
-        f" under the head of entries {head.first} to {head.seq}.",
-        markup=False,
+        f" under the head of entries {head.first} to {head.seq}."
     )
-    console.print(entry.payload.decode(errors="replace"), markup=False, soft_wrap=True)
+    console.out(entry.payload.decode(errors="replace"))
     match report.is_published:
         case True:
             console.print("[green]The head is one of the published ones.[/green]")
@@ -201,3 +196,11 @@ def _print_proof(console: Console, report: ProofReport) -> None:
                 "The public key signed it. Name the published heads with --heads to see that it"
                 " was published."
             )
+
+
+def _moment(us: int) -> str:
+    """A time for people; no calendar has every time that an entry may bear."""
+    try:
+        return datetime.fromtimestamp(us / 1e6, UTC).isoformat(" ", "milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return f"{us:,} microseconds from 1970"

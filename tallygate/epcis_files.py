@@ -9,20 +9,37 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import psycopg
+from rich.console import Console
 
 from contracts.codec import UNDECODABLE
 from contracts.epcis.checking import MISTAKES_MAX, check_document
-from contracts.epcis.documents import document_of, events_of
+from contracts.epcis.documents import encoded, events_of
 from contracts.epcis.event_hash import event_hash
+from contracts.epcis.limits import DEPTH_MAX
+from contracts.epcis.times import microseconds, moment_of
 from contracts.epcis.vocabulary import Json
-from ledger_sink.epcis import Slice, capture, events
+from ledger_sink.epcis import Export, Slice, capture, export
 from ledger_sink.postgres_ledger import PostgresLedger
 from tallygate.errors import TallygateError
 from tallygate.identity import find_identity
-from tallygate.ledger import find_postgres, look_into, open_ledger, stack_clock, told_errors
+from tallygate.ledger import (
+    NOT_MIGRATED,
+    TOO_OLD,
+    find_postgres,
+    first_line,
+    look_into,
+    open_ledger,
+    stack_clock,
+    told_errors,
+)
 from tallygate.terminal import plain_console
 
 STANDARD_INPUT = Path("-")
+UNTOLD_SHOWN_MAX = 20
+"""Nobody reads more of them at once."""
+ALL_FAIL = (*NOT_MIGRATED, *TOO_OLD, psycopg.errors.InsufficientPrivilege)
+"""What the database says of every document and not of this one."""
 FUTURE_US_MAX = 60_000_000
 """An event may be ahead of our clock by so much: clocks differ."""
 
@@ -33,13 +50,11 @@ def run_check(paths: list[Path]) -> int:
     wrong = 0
     for path in paths:
         document, mistakes = _read(path)
-        count = len(list(events_of(document))) if isinstance(document, dict) else 0
-        if not mistakes:
-            console.print(f"{path}: good, {count:,} events", markup=False)
+        if isinstance(document, dict) and not mistakes:
+            _tell(console, path, [f"good, {len(list(events_of(document))):,} events"])
             continue
         wrong += 1
-        for mistake in mistakes:
-            console.print(f"{path}: {mistake}", markup=False, soft_wrap=True)
+        _tell(console, path, mistakes)
     return 1 if wrong else 0
 
 
@@ -64,14 +79,26 @@ def run_capture(
             now_us = clock.domain_us(time.time_ns() // 1000)
             if isinstance(document, dict) and not mistakes:
                 mistakes = list(_of_the_future(document, now_us))
-            if not isinstance(document, dict) or mistakes:
-                refused += 1
-                for mistake in mistakes:
-                    console.print(f"{path}: {mistake}", markup=False, soft_wrap=True)
-                console.print(f"{path}: [red]not taken[/red]")
-                continue
-            console.print(f"{path}: {_taken(ledger, document, now_us, dry_run=dry_run)}")
+            if isinstance(document, dict) and not mistakes:
+                try:
+                    said = _taken(ledger, document, now_us, dry_run=dry_run)
+                except psycopg.Error as error:
+                    if ledger.connection.closed or isinstance(error, ALL_FAIL):
+                        raise
+                    mistakes = [f"the database refuses it: {first_line(error)}"]
+                else:
+                    _tell(console, path, [said])
+                    continue
+            refused += 1
+            _tell(console, path, [*mistakes, "not taken"])
     return 1 if refused else 0
+
+
+def _tell(console: Console, path: Path, lines: list[str]) -> None:
+    # The name of a file may be any bytes, and any text in it.
+    name = str(path).encode(errors="replace").decode()
+    for line in lines:
+        console.out(f"{name}: {line}")
 
 
 def _taken(ledger: PostgresLedger, document: dict[str, Json], now_us: int, *, dry_run: bool) -> str:
@@ -94,18 +121,35 @@ def run_export(
             from_us=_us(since, "--from"),
             before_us=_us(before, "--before"),
         )
-        found = list(events(ledger, wanted))
-    moment = datetime.fromtimestamp(created / 1e6, UTC).replace(tzinfo=None)
-    raw = document_of(found, created=moment.isoformat(timespec="milliseconds") + "Z")
-    if path == STANDARD_INPUT:
-        sys.stdout.buffer.write(raw + b"\n")
-        return 0
+        moment = datetime.fromtimestamp(created / 1e6, UTC).replace(tzinfo=None)
+        done = export(ledger, wanted, created=moment.isoformat(timespec="milliseconds") + "Z")
+    raw = encoded(done.document)
     try:
-        path.write_bytes(raw + b"\n")
+        if path == STANDARD_INPUT:
+            sys.stdout.buffer.write(raw + b"\n")
+        else:
+            path.write_bytes(raw + b"\n")
     except OSError as error:
         raise TallygateError(f"{path} cannot be written: {error}") from error
-    plain_console().print(f"{len(found):,} events are in {path}", markup=False)
-    return 0
+    if path != STANDARD_INPUT:
+        plain_console().out(f"{done.events:,} events are in {path}")
+    for line in _not_whole(done):
+        sys.stderr.write(f"tallygate: {line}\n")
+    return 1 if done.untold or done.rehashed else 0
+
+
+def _not_whole(done: Export) -> Iterator[str]:
+    """What of the ledger a document does not say as the ledger does."""
+    for one in done.untold[:UNTOLD_SHOWN_MAX]:
+        yield f"entry {one.seq} ({one.id}) is not in the document: {one.reason}"
+    if len(done.untold) > UNTOLD_SHOWN_MAX:
+        yield f"and {len(done.untold) - UNTOLD_SHOWN_MAX:,} more entries are not in the document"
+    if done.rehashed:
+        yield (
+            f"{done.rehashed:,} events have another event hash in this document than in the"
+            " ledger: fields of theirs are left out in others (tallygate:ignoreFields). Export"
+            " these by themselves, with --identity, --from or --before."
+        )
 
 
 def _read(path: Path) -> tuple[Json, list[str]]:
@@ -113,9 +157,11 @@ def _read(path: Path) -> tuple[Json, list[str]]:
     try:
         raw = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
     except OSError as error:
-        raise TallygateError(f"{path} cannot be read: {error}") from error
+        return None, [f"cannot be read: {error.strerror or error}"]
     try:
         document: Json = msgspec.json.decode(raw)
+    except RecursionError:
+        return None, [f"is nested deeper than {DEPTH_MAX} levels"]
     except UNDECODABLE as error:
         return None, [f"not JSON: {error}. EPCIS in XML is not taken; convert it to JSON first."]
     mistakes = [mistake.text() for mistake in check_document(document)]
@@ -134,21 +180,19 @@ def _good(path: Path) -> dict[str, Json]:
 
 def _of_the_future(document: dict[str, Json], now_us: int) -> Iterator[str]:
     for number, one in enumerate(events_of(document)):
-        at_us = _us(str(one.event.get("eventTime")), "eventTime")
-        if at_us is not None and at_us > now_us + FUTURE_US_MAX:
+        moment = moment_of(str(one.event.get("eventTime")))
+        if moment is not None and microseconds(moment) > now_us + FUTURE_US_MAX:
             yield f"event {number}: its time {one.event['eventTime']} has not come yet"
 
 
 def _us(text: str | None, option: str) -> int | None:
-    """A time from the command line."""
+    """A time from the command line; without an offset it is in UTC."""
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())
     except ValueError as error:
         raise TallygateError(
             f"{option} is a time such as 2026-04-02T15:00:00+02:00, not {text!r}"
         ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1_000_000)
+    return microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

@@ -8,9 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
-from typing import NamedTuple
+from itertools import islice
 
+import msgspec
+
+from contracts.epcis.limits import (
+    CONTEXT_BYTES_MAX,
+    EVENT_BYTES_MAX,
+    long_names,
+    long_uri,
+    too_large,
+    unstorable,
+)
+from contracts.epcis.mistakes import EpcisMistake, at, shown
+from contracts.epcis.times import moment_of
 from contracts.epcis.vocabulary import (
     ACTIONS,
     BUSINESS_STEPS,
@@ -23,75 +34,54 @@ from contracts.epcis.vocabulary import (
     SENSOR_EXCEPTIONS,
     TRANSACTION_TYPES,
     Json,
+    is_uri,
 )
 
 MISTAKES_MAX = 100
 """Nobody reads more of them at once."""
-SHOWN_CHARACTERS_MAX = 60
-"""Of a wrong value, so much is shown."""
-
-
-class EpcisMistake(NamedTuple):
-    """One thing that is wrong."""
-
-    path: str
-    """Where: `epcisBody.eventList[3].bizStep`."""
-    problem: str
-    """The value and what is allowed."""
-
-    def text(self) -> str:
-        """The mistake as one line."""
-        return f"{self.path}: {self.problem}" if self.path else self.problem
-
 
 Check = Callable[[str, Json], Iterator[EpcisMistake]]
 """Path and value to what is wrong with it."""
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x20]+\Z")
 _OFFSET = re.compile(r"[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)\Z")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 _VERSION = re.compile(r"\d+(?:\.\d+)*\Z", re.ASCII)
 _UNIT = re.compile(r"[A-Z0-9]{2,3}\Z", re.ASCII)
 _HEX = re.compile(r"[A-Fa-f0-9]+\Z")
 
 
 def check_document(document: Json) -> list[EpcisMistake]:
-    """All that is wrong with a document, at most `MISTAKES_MAX`; empty: it can be taken."""
-    found = []
-    for mistake in _document(document):
-        found.append(mistake)
-        if len(found) >= MISTAKES_MAX:
-            break
-    return found
+    """All that is wrong with a document, at most `MISTAKES_MAX`; empty: it can be taken.
+
+    One that holds what cannot be stored is judged no further.
+    """
+    found = list(islice(unstorable(document), MISTAKES_MAX))
+    return found or list(islice(_document(document), MISTAKES_MAX))
 
 
 def _document(document: Json) -> Iterator[EpcisMistake]:
     if not isinstance(document, dict):
-        yield EpcisMistake("", f"{_shown(document)} is no EPCIS document: a JSON object is one")
+        yield EpcisMistake("", f"{shown(document)} is no EPCIS document: a JSON object is one")
         return
     match document.get("type"):
         case "EPCISDocument":
             yield from _DOCUMENT("", document)
         case "EPCISQueryDocument":
             yield from _QUERY_DOCUMENT("", document)
-        case str() as kind if kind in EVENT_TYPES:
-            yield from _table({}, needed=("@context",), is_open=True)("", document)
+        case str() as kind if kind in EVENT_TYPES or is_uri(kind):
+            if "@context" not in document:
+                yield EpcisMistake("@context", "is missing")
             yield from _event("", document)
         case other:
             yield EpcisMistake(
-                "type", f"{_shown(other)} must be 'EPCISDocument' or 'EPCISQueryDocument'"
+                "type",
+                f"{shown(other)} must be 'EPCISDocument', 'EPCISQueryDocument' or an event's type",
             )
-
-
-def _shown(value: Json) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}..."
 
 
 def _text(pattern: re.Pattern[str], what: str) -> Check:
     def check(path: str, value: Json) -> Iterator[EpcisMistake]:
         if not (isinstance(value, str) and pattern.match(value)):
-            yield EpcisMistake(path, f"{_shown(value)} is no {what}")
+            yield EpcisMistake(path, f"{shown(value)} is no {what}")
 
     return check
 
@@ -101,11 +91,11 @@ def _word(words: frozenset[str], what: str, *, foreign: str) -> Check:
     own = re.compile(foreign)
 
     def check(path: str, value: Json) -> Iterator[EpcisMistake]:
-        is_foreign = isinstance(value, str) and _URI.match(value) and not own.match(value)
+        is_foreign = isinstance(value, str) and is_uri(value) and not own.match(value)
         if not (isinstance(value, str) and value in words) and not is_foreign:
             some = ", ".join(sorted(words)[:6])
             yield EpcisMistake(
-                path, f"{_shown(value)} is no {what}: one of {some}, ... or a URI of your own"
+                path, f"{shown(value)} is no {what}: one of {some}, ... or a URI of your own"
             )
 
     return check
@@ -114,16 +104,25 @@ def _word(words: frozenset[str], what: str, *, foreign: str) -> Check:
 def _listed(check: Check, *, least: int = 0, is_set: bool = False) -> Check:
     def check_all(path: str, value: Json) -> Iterator[EpcisMistake]:
         if not isinstance(value, list):
-            yield EpcisMistake(path, f"{_shown(value)} must be a list")
+            yield EpcisMistake(path, f"{shown(value)} must be a list")
             return
         if len(value) < least:
             yield EpcisMistake(path, "must not be empty")
+        if is_set:
+            yield from _twice(path, value)
         for number, one in enumerate(value):
-            if is_set and one in value[:number]:
-                yield EpcisMistake(f"{path}[{number}]", f"{_shown(one)} stands there twice")
             yield from check(f"{path}[{number}]", one)
 
     return check_all
+
+
+def _twice(path: str, values: list[Json]) -> Iterator[EpcisMistake]:
+    seen: set[bytes] = set()
+    for number, one in enumerate(values):
+        raw = msgspec.json.encode(one, order="sorted")
+        if raw in seen:
+            yield EpcisMistake(f"{path}[{number}]", f"{shown(one)} stands there twice")
+        seen.add(raw)
 
 
 def _table(
@@ -137,50 +136,40 @@ def _table(
 
     def check(path: str, value: Json) -> Iterator[EpcisMistake]:
         if not isinstance(value, dict):
-            yield EpcisMistake(path, f"{_shown(value)} must be an object")
+            yield EpcisMistake(path, f"{shown(value)} must be an object")
             return
         for name in needed:
             if name not in value:
-                yield EpcisMistake(_at(path, name), "is missing")
+                yield EpcisMistake(at(path, name), "is missing")
         for name, inner in value.items():
             if name in fields:
-                yield from fields[name](_at(path, name), inner)
-            elif not (is_loose or name in needed or (is_open and _URI.match(name))):
+                yield from fields[name](at(path, name), inner)
+            elif not (is_loose or name in needed or (is_open and is_uri(name))):
                 known = ", ".join(sorted(fields)) or "none"
                 hint = "; a field of your own needs a namespace, as example:field" * is_open
-                yield EpcisMistake(_at(path, name), f"no such field; allowed: {known}{hint}")
+                yield EpcisMistake(at(path, name), f"no such field; allowed: {known}{hint}")
 
     return check
 
 
-def _at(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
 def _time(path: str, value: Json) -> Iterator[EpcisMistake]:
-    if isinstance(value, str) and _TIME.match(value):
-        try:
-            datetime.fromisoformat(value.upper())
-        except ValueError:
-            pass
-        else:
-            return
-    yield EpcisMistake(path, f"{_shown(value)} is no time such as 2026-04-02T15:00:00.000+02:00")
+    if not (isinstance(value, str) and moment_of(value)):
+        yield EpcisMistake(path, f"{shown(value)} is no time such as 2026-04-02T15:00:00.000+02:00")
 
 
 def _number(path: str, value: Json) -> Iterator[EpcisMistake]:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        yield EpcisMistake(path, f"{_shown(value)} is no number")
+        yield EpcisMistake(path, f"{shown(value)} is no number")
 
 
 def _boolean(path: str, value: Json) -> Iterator[EpcisMistake]:
     if not isinstance(value, bool):
-        yield EpcisMistake(path, f"{_shown(value)} must be true or false")
+        yield EpcisMistake(path, f"{shown(value)} must be true or false")
 
 
 def _string(path: str, value: Json) -> Iterator[EpcisMistake]:
     if not isinstance(value, str):
-        yield EpcisMistake(path, f"{_shown(value)} must be a text")
+        yield EpcisMistake(path, f"{shown(value)} must be a text")
 
 
 def _anything(_path: str, _value: Json) -> Iterator[EpcisMistake]:
@@ -188,12 +177,19 @@ def _anything(_path: str, _value: Json) -> Iterator[EpcisMistake]:
 
 
 def _context(path: str, value: Json) -> Iterator[EpcisMistake]:
+    yield from too_large(path, value, CONTEXT_BYTES_MAX)
+    if isinstance(value, list):
+        yield from _twice(path, value)
     for number, one in enumerate(value if isinstance(value, list) else [value]):
-        where = f"{path}[{number}]" if isinstance(value, list) else path
-        if isinstance(value, list) and one in value[:number]:
-            yield EpcisMistake(where, f"{_shown(one)} stands there twice")
         if not isinstance(one, dict):
-            yield from _uri(where, one)
+            yield from _uri(f"{path}[{number}]" if isinstance(value, list) else path, one)
+
+
+def _uri(path: str, value: Json) -> Iterator[EpcisMistake]:
+    if isinstance(value, str) and is_uri(value):
+        yield from long_uri(path, value)
+    else:
+        yield EpcisMistake(path, f"{shown(value)} is no URI")
 
 
 def _uri_or_uris(path: str, value: Json) -> Iterator[EpcisMistake]:
@@ -201,7 +197,6 @@ def _uri_or_uris(path: str, value: Json) -> Iterator[EpcisMistake]:
 
 
 _CBV = r"urn:epcglobal:cbv|https?://ns\.gs1\.org/cbv/"
-_uri = _text(_URI, "URI")
 _action = _word(ACTIONS, "action", foreign=r".")
 _step = _word(BUSINESS_STEPS, "business step", foreign=_CBV)
 _disposition = _word(DISPOSITIONS, "disposition", foreign=_CBV)
@@ -346,17 +341,19 @@ _TIMED = ("eventTime", "eventTimeZoneOffset")
 def _event(path: str, value: Json) -> Iterator[EpcisMistake]:
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(kind, str):
-        yield EpcisMistake(_at(path, "type"), "is missing: an event says of which type it is")
+        yield EpcisMistake(at(path, "type"), "is missing: an event says of which type it is")
         return
+    yield from too_large(path, value, EVENT_BYTES_MAX)
     if kind not in EVENT_TYPES:
-        if not _URI.match(kind):
+        if not is_uri(kind):
             known = ", ".join(sorted(EVENT_TYPES))
-            yield EpcisMistake(_at(path, "type"), f"{_shown(kind)} must be one of {known}")
+            yield EpcisMistake(at(path, "type"), f"{shown(kind)} must be one of {known}")
         for name in _TIMED:
             if name not in value:
-                yield EpcisMistake(_at(path, name), "is missing")
+                yield EpcisMistake(at(path, name), "is missing")
         for name in _COMMON.keys() & value.keys() & _ANY_EVENT:
-            yield from _COMMON[name](_at(path, name), value[name])
+            yield from _COMMON[name](at(path, name), value[name])
+        yield from long_names(path, value)
         return
     fields = {**_COMMON, **_EVENT_FIELDS[kind]}
     yield from _table(fields, needed=_TIMED + _NEEDED[kind], is_open=True)(path, value)

@@ -9,6 +9,7 @@ numbers of application identifiers, become the constrained canonical GS1 Digital
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -66,6 +67,30 @@ NAMES = {
     "srin": "8019", "uic-ext": "7040",
 }  # fmt: skip
 """The convenience alphas of GS1 Digital Link, release 1.1, to their identifiers."""
+
+
+_CLASS_FORMS: Mapping[str, tuple[int | None, frozenset[str]]] = {
+    "01": (None, frozenset({"21", "235"})),
+    "253": (13, frozenset()),
+    "255": (13, frozenset()),
+    "8003": (14, frozenset()),
+    "8006": (None, frozenset({"21"})),
+    "8010": (None, frozenset({"8011"})),
+}
+"""Keys that can name a class: the length that their value has without the serial inside, where it
+stands inside; and the qualifiers that make an instance."""
+
+
+def is_class(identifier: str) -> bool:
+    """Whether a canonical identifier names a class of things and no single one."""
+    ai, _, rest = identifier.removeprefix(f"{ROOT}/").partition("/")
+    if not identifier.startswith(f"{ROOT}/") or ai not in _CLASS_FORMS:
+        return False
+    length, serials = _CLASS_FORMS[ai]
+    value, *qualifiers = rest.split("/")
+    if length is not None:
+        return len(value) == length
+    return serials.isdisjoint(qualifiers[::2])
 
 
 def canonical_identifier(text: str) -> str | None:

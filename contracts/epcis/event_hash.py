@@ -16,10 +16,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from contracts.epcis.digital_link import canonical_identifier
+from contracts.epcis.times import utc_milliseconds
 from contracts.epcis.vocabulary import CONTEXT, Json, vocabulary_uri
 
 VERSION = "CBV2.0"
@@ -72,9 +72,6 @@ LEFT_OUT = frozenset(
 )
 """What is no part of the hash."""
 
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
-)
 _DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _NUMBERS = frozenset(
     {"quantity", "value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "percValue"}
@@ -172,7 +169,7 @@ class _Writer:
             return key + _number(value)
         text = _plain(value)
         if name in _TIMES:
-            return key + _time(text)
+            return key + utc_milliseconds(text)
         if uri := vocabulary_uri(name, text, self._context):
             return key + uri
         return key + (canonical_identifier(text) or text)
@@ -195,20 +192,5 @@ def _number(value: Json) -> str:
     if abs(Decimal(text).adjusted()) > EXPONENT_MAX:
         return text
     number = format(Decimal(text), "f") if "e" in text.lower() else text
-    return number.rstrip("0").rstrip(".") if "." in number else number
-
-
-def _time(text: str) -> str:
-    """A time in UTC, to the millisecond; the fourth digit rounds."""
-    match = _TIME.match(text)
-    if match is None:
-        return text
-    try:
-        whole = datetime.fromisoformat(f"{match[1]}T{match[2]}{match[4].upper()}").astimezone(UTC)
-        milliseconds = int(
-            Decimal(f"0.{match[3] or 0}").scaleb(3).quantize(Decimal(1), "ROUND_HALF_UP")
-        )
-        moment = whole + timedelta(milliseconds=milliseconds)
-    except (ValueError, OverflowError):
-        return text
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    plain = number.rstrip("0").rstrip(".") if "." in number else number
+    return "0" if plain == "-0" else plain

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 """A value of JSON."""
+
+
+_CHARACTERS = r"A-Za-z0-9\-._~!$&'()*+,;=:@"
+_URI = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.\-]*:"
+    rf"(?://(?:[{_CHARACTERS}]*@)?\[[0-9A-Fa-f:.v]+\](?::[0-9]*)?(?=[/?#]|\Z))?"
+    rf"(?:[{_CHARACTERS}/?]|%[0-9A-Fa-f]{{2}})*(?:#(?:[{_CHARACTERS}/?]|%[0-9A-Fa-f]{{2}})*)?\Z"
+)
+"""RFC 3986: brackets only around an address, other characters than these only as %41."""
+
+
+def is_uri(text: str) -> bool:
+    """Whether a text is a URI with a scheme, in ASCII."""
+    return _URI.match(text) is not None
 
 
 def words(text: str) -> frozenset[str]:
@@ -121,5 +136,8 @@ def prefixes(context: Json, base: Mapping[str, str] = CONTEXT) -> dict[str, str]
     found = dict(base)
     for one in context if isinstance(context, list) else [context]:
         if isinstance(one, dict):
-            found |= {key: value for key, value in one.items() if isinstance(value, str)}
+            for key, value in one.items():
+                namespace = value.get("@id") if isinstance(value, dict) else value
+                if isinstance(namespace, str):
+                    found[key] = namespace
     return found

@@ -8,6 +8,7 @@ and reference changes that they speak of. Bytes are base64: what was hashed is t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
 import msgspec
 
@@ -21,6 +22,12 @@ BATCH = 2_000
 LINE_BYTES_MAX = 16_000_000
 """Far above the largest payload; a longer line is no line of an export."""
 
+BIGINT_MAX = 2**63 - 1
+Seq = Annotated[int, msgspec.Meta(ge=1, le=BIGINT_MAX)]
+"""A place in the chain, as the database can hold it."""
+Bigint = Annotated[int, msgspec.Meta(ge=-BIGINT_MAX - 1, le=BIGINT_MAX)]
+"""Any other number of the database."""
+
 
 class Begin(msgspec.Struct, tag="ledger", frozen=True, kw_only=True):
     """The first line."""
@@ -29,9 +36,9 @@ class Begin(msgspec.Struct, tag="ledger", frozen=True, kw_only=True):
     """Version of the format."""
     site: str
     """The site."""
-    chain_seq: int
+    chain_seq: Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)]
     """Where the ledger's own books say that the chain ends."""
-    exported_us: int
+    exported_us: Bigint
     """When it was exported."""
 
 
@@ -49,7 +56,7 @@ class ExportedReference(msgspec.Struct, tag="reference", frozen=True, kw_only=Tr
 
     key: str
     """What was changed."""
-    version: int
+    version: Bigint
     """To which version."""
     change: bytes | None
     """Its exact bytes; null where the ledger's table contradicts itself about it."""
@@ -58,15 +65,15 @@ class ExportedReference(msgspec.Struct, tag="reference", frozen=True, kw_only=Tr
 class ExportedEntry(msgspec.Struct, tag="entry", frozen=True, kw_only=True):
     """An entry with all that its hash covers."""
 
-    seq: int
+    seq: Seq
     """Its place in the chain."""
     id: str
     """Its id."""
     kind: str
     """Its kind."""
-    happened_us: int
+    happened_us: Bigint
     """When it happened."""
-    recorded_us: int
+    recorded_us: Bigint
     """When it was entered."""
     identity: str | None
     """The identity that it is about."""
@@ -74,9 +81,9 @@ class ExportedEntry(msgspec.Struct, tag="entry", frozen=True, kw_only=True):
     """The location that it is about."""
     payload: bytes
     """The exact bytes."""
-    read_received_us: int | None
+    read_received_us: Bigint | None
     """When the agent received the last read needed."""
-    window_us: int
+    window_us: Bigint
     """What was waited on purpose."""
     previous: bytes
     """The hash before it, as stored."""

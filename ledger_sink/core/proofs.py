@@ -1,8 +1,9 @@
 """A proof that one entry stands in the ledger: for who may see it and nothing else.
 
 It holds the entry, the published head of the interval in which it was signed, and the Merkle path
-between the two. The public key is all that is needed to check it; the published heads say beside
-that this head was published and not made for the occasion.
+between the two. The entry's own hash and the one before it are empty: a path proves what an entry
+says and where it stands, and nothing of those. The public key is all that is needed to check a
+proof; the published heads say beside that its head was published and not made for the occasion.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from contracts.base import SCHEMA, Record
-from contracts.codec import UNDECODABLE, decode_json
+from contracts.codec import UNDECODABLE, canonical, decode_json
 from ledger_sink.core.chain import ChainEntry, content_of
 from ledger_sink.core.export import ExportedEntry
 from ledger_sink.core.heads import Head, Verify, read_head, signature_mistake
@@ -28,7 +29,7 @@ class EntryProof(Record, tag="entry_proof", frozen=True, kw_only=True):
     site: str
     """The site."""
     entry: ExportedEntry
-    """The entry, to the byte."""
+    """The entry, to the byte; its `previous` and `hash` are empty."""
     path: tuple[str, ...]
     """The other sides from the entry's leaf up to the root, hexadecimal."""
     head: str
@@ -41,20 +42,27 @@ class Proved(NamedTuple):
     site: str
     """The site."""
     entry: ChainEntry
-    """The entry."""
+    """The entry, without hashes."""
     head: Head
     """The head that covers it."""
 
 
-def make_proof(site: str, interval: Sequence[ChainEntry], seq: int, line: bytes) -> EntryProof:
-    """The proof of an entry; `interval` are all entries that its head covers, in order."""
+def make_proof(site: str, interval: Sequence[ChainEntry], seq: int, head: Head) -> EntryProof | str:
+    """The proof of an entry, or why there is none; `interval`: the entries that its head covers."""
+    gone = set(range(head.first, head.seq + 1)) - {entry.seq for entry in interval}
+    if gone:
+        return (
+            f"{len(gone):,} of the entries {head.first} to {head.seq}, which stand under one"
+            f" published head, are gone from the ledger, the first is {min(gone)}: nothing can be"
+            " proved with that head. `tallygate verify` says more."
+        )
     contents = [content_of(site, entry) for entry in interval]
     place = seq - interval[0].seq
     return EntryProof(
         site=site,
-        entry=ExportedEntry(**interval[place]._asdict()),
+        entry=ExportedEntry(**interval[place]._replace(previous=b"", hash=b"")._asdict()),
         path=tuple(side.hex() for side in path_of(contents, place)),
-        head=line.decode(),
+        head=canonical(head).decode(),
     )
 
 
@@ -66,6 +74,8 @@ def read_proof(raw: bytes) -> EntryProof | str:
         return f"it is no proof of an entry: {error}"
     if proof.schema > SCHEMA:
         return f"it has version {proof.schema}; this program reads {SCHEMA}"
+    if proof.entry.previous or proof.entry.hash:
+        return "it names hashes of the chain, which a proof of one entry does not prove"
     return proof
 
 

@@ -92,13 +92,23 @@ class ChainCheck:
             self._entries += 1
             self._take(entry)
 
-    def report(self, *, chain_seq: int) -> ChainReport:
-        """All that is wrong; `chain_seq` is where the database's own books say the chain ends."""
+    def report(self, *, chain_seq: int, is_export: bool = False) -> ChainReport:
+        """All that is wrong; `chain_seq` is where the ledger's own books say the chain ends.
+
+        `is_export`: they said so when a file was made, which may be long ago.
+        """
         published = len(self._published)
         if self._first_difference is None and self._seq < published:
             self._first_difference = self._seq + 1
         if self._first_difference is not None:
-            self._findings.insert(0, self._name_difference(self._first_difference))
+            finding = self._name_difference(self._first_difference)
+            if is_export and not self._tail and chain_seq == self._seq:
+                text = (
+                    f"{finding.text}; the export says that it goes until entry {chain_seq}, and one"
+                    " that was made before the later heads were published looks the same"
+                )
+                finding = finding._replace(text=text)
+            self._findings.insert(0, finding)
         elif chain_seq > self._seq:
             text = f"entries {self._seq + 1} to {chain_seq} are gone; no head protected them yet"
             self._find(Fault.MISSING, self._seq + 1, None, text)

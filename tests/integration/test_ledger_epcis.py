@@ -13,11 +13,13 @@ import psycopg
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
 
-from contracts.epcis.documents import document_of, events_of
+from contracts.codec import canonical
+from contracts.epcis.checking import check_document
+from contracts.epcis.documents import STANDARD_CONTEXT, encoded, events_of
 from contracts.epcis.event_hash import event_hash
-from contracts.events import EntryKind
+from contracts.events import Entry, EntryKind, LocationEvent, LocationKind
 from ledger_sink.core.epcis import CapturedEvent
-from ledger_sink.epcis import Slice, capture, events
+from ledger_sink.epcis import Slice, capture, export
 from ledger_sink.postgres_ledger import PostgresLedger, connect
 from ledger_sink.queries import trace
 from tests.integration.test_command_line_looks import tallygate
@@ -26,6 +28,7 @@ from tests.support.conformance import CONFORMANCE
 from tests.support.servers import Fresh
 
 EXAMPLES = sorted((CONFORMANCE / "epcis" / "examples").glob("*.jsonld"))
+EXAMPLE = CONFORMANCE / "epcis" / "examples" / "Example_9.6.1-ObjectEvent.jsonld"
 JUDGE = Draft7Validator(
     json.loads((CONFORMANCE / "epcis" / "EPCIS-JSON-Schema.json").read_bytes()),
     format_checker=FormatChecker(),
@@ -57,7 +60,10 @@ def declared_at(event: dict[str, Any]) -> str:
 
 
 def exported(ledger: PostgresLedger, asked: Slice = Slice()) -> dict[str, Any]:  # noqa: B008
-    document: dict[str, Any] = json.loads(document_of(events(ledger, asked), created=CREATED))
+    done = export(ledger, asked, created=CREATED)
+    assert (done.untold, done.rehashed) == ((), 0)
+    document: dict[str, Any] = json.loads(encoded(done.document))
+    assert len(document["epcisBody"]["eventList"]) == done.events
     errors = [error.message for error in JUDGE.iter_errors(document)]
     assert errors == []
     return document
@@ -145,9 +151,94 @@ def test_our_own_events_are_valid_and_bear_their_hash(ledger: PostgresLedger) ->
         before_us=min(life.happened_us for life in trace(ledger, found[0]["epcList"][0]).moments)
     )
     assert exported(ledger, before)["epcisBody"]["eventList"] != found
-    # What we export can be captured by another site, and by ourselves without a double.
-    assert capture(ledger, document, 5).entered == 9
-    assert capture(ledger, document, 6).entered == 0
+    # What we export can be captured by another site; we ourselves know it, unless it was changed.
+    assert capture(ledger, document, 5) == (9, 0)
+    other = PostgresLedger(ledger.connection, "other")
+    assert capture(other, document, 6) == (9, 9)
+    assert capture(other, document, 7) == (9, 0)
+    found[0]["tallygate:device"] = "changed"
+    found[1]["errorDeclaration"] = {"declarationTime": "2026-05-01T00:00:00Z"}
+    assert capture(ledger, document, 8) == (9, 2)
+
+
+def test_a_partner_s_contexts_come_back_whole(ledger: PostgresLedger) -> None:
+    document = read(EXAMPLE)
+    own = {"ex": {"@id": "https://ns.example.com/", "@prefix": True}}
+    document["@context"] += ["https://example.com/context.jsonld", own]
+    (event, *_) = document["epcisBody"]["eventList"]
+    event |= {"@context": [{"ex2": "https://ns.example.com/2/"}], "ex:colour": "red"}
+    document["epcisBody"]["eventList"] = [event]
+    assert capture(ledger, document, 5).entered == 1
+    came_back = exported(ledger)
+    assert meaning(came_back) == meaning(document)
+    contexts = [*document["@context"], *event["@context"]]
+    assert came_back["epcisBody"]["eventList"][0]["@context"] == [
+        one for one in contexts if one != STANDARD_CONTEXT
+    ]
+    assert capture(ledger, came_back, 6).entered == 0
+
+
+def test_fields_that_count_for_no_hash_count_for_none_in_an_export(ledger: PostgresLedger) -> None:
+    document = read(EXAMPLE)
+    (event, *_) = document["epcisBody"]["eventList"]
+    plain = meaning(document)
+    event["example:added"] = "by us"
+    ignored = {**document, "example:ignoreFields": ["example:added", "example:elsewhere"]}
+    assert capture(ledger, ignored, 5).entered == len(plain)
+    came_back = exported(ledger)
+    assert came_back["tallygate:ignoreFields"] == ["example:added"]
+    assert [hash_ for hash_, _ in meaning(came_back)] == [hash_ for hash_, _ in plain]
+    assert capture(ledger, came_back, 6).entered == 0
+
+    # A document in which the field counts: one document cannot say both, and it is told.
+    event["eventTime"] = "2020-06-08T18:11:16Z"
+    assert capture(ledger, document, 7).entered == 1
+    assert export(ledger, Slice(), created=CREATED).rehashed == 1
+    since = Slice(from_us=1_591_639_876_000_000, before_us=1_591_639_876_000_001)
+    assert "tallygate:ignoreFields" not in exported(ledger, since)
+
+
+def test_one_declaration_in_two_zones_is_one(ledger: PostgresLedger) -> None:
+    document = read(EXAMPLE)
+    (event, *_) = document["epcisBody"]["eventList"]
+    times = ("2020-01-15T00:00:00.000+01:00", "2020-01-14T23:00:00Z", "2020-01-14t23:00:00.0001z")
+    document["epcisBody"]["eventList"] = [
+        {**event, "errorDeclaration": {"declarationTime": at}} for at in times
+    ]
+    assert capture(ledger, document, 5) == (3, 1)
+
+
+def test_an_event_of_ours_that_no_calendar_has_is_told(
+    ledger: PostgresLedger, embedded: Fresh, tmp_path: Path
+) -> None:
+    event = LocationEvent(
+        kind=LocationKind.PASSED,
+        identity="raw:\u4e2d",
+        location="door-1",
+        at_us=4 * 10**17,
+        first_us=0,
+        last_us=0,
+        confidence=1,
+        basis="scan",
+    )
+    entry = Entry(
+        id="late",
+        kind=EntryKind.LOCATION,
+        happened_us=event.at_us,
+        identity=event.identity,
+        location=event.location,
+        payload=canonical(event),
+    )
+    now = msgspec.structs.replace(entry, id="now", happened_us=1_772_416_800_000_000)
+    ledger.append([entry, now], 5)
+    done = export(ledger, Slice(), created=CREATED)
+    assert [(one.seq, one.id) for one in done.untold] == [(1, "late")]
+    (told,) = done.document["epcisBody"]["eventList"]  # type: ignore[index, call-overload]
+    assert told["epcList"] == ["urn:tallygate:identity:raw%3A%E4%B8%AD"]
+    assert check_document(done.document) == []
+    where = ("--postgres", embedded.postgres_url, "--site", "demo", "--data", str(tmp_path))
+    code, said = tallygate("epcis", "export", str(tmp_path / "out.json"), *where)
+    assert (code, "entry 1 (late) is not in the document: EPCIS has no times" in said) == (1, True)
 
 
 def test_many_writers_enter_an_event_once(embedded: Fresh) -> None:
@@ -206,3 +297,43 @@ def test_the_commands_say_what_they_took_and_what_is_wrong(embedded: Fresh, tmp_
     bad.write_text("<epcis/>")
     code, said = tallygate("epcis", "check", str(bad))
     assert (code, "EPCIS in XML is not taken" in said) == (1, True), said
+
+
+def test_a_bad_document_never_stops_the_others(embedded: Fresh, tmp_path: Path) -> None:
+    where = ("--postgres", embedded.postgres_url, "--site", "demo", "--data", str(tmp_path))
+    bad = {
+        "nul[red].json": b'{"@context": "urn:x", "type": "ex:Own", "epcList": ["a\\u0000b"]}',
+        "deep[/x].json": b'{"type": "ex:Own", "ex:a": ' + b"[" * 700 + b"]" * 700 + b"}",
+        "deeper.json": b"[" * 100_000,
+        "lone.json": b'{"ex:a": "\\ud800"}',
+        "utf-16.json": "{}".encode("utf-16"),
+        "huge.json": b'{"ex:a": 1e400}',
+        "long.json": b'{"@context": "urn:x", "type": "ex:Own", "parentID": "'
+        + b"x" * 4_000
+        + b'"}',
+    }
+    paths = []
+    for name, raw in bad.items():
+        paths.append(tmp_path / name.replace("/", "\u2215"))
+        paths[-1].write_bytes(raw)
+    paths += [tmp_path, tmp_path / "none.json"]
+    lower = tmp_path / "lower.json"
+    lower.write_bytes(
+        EXAMPLE.read_bytes().replace(b"2020-03-04T11:00:30.000+01:00", b"2020-03-04t11:00:30z")
+    )
+    good = (str(lower), str(EXAMPLES[0]))
+    for command, options in (("check", ()), ("capture", ("--dry-run", *where)), ("capture", where)):
+        code, said = tallygate("epcis", command, *map(str, paths), *good, *options)
+        assert code == 1, said
+        assert "Traceback" not in said
+        for path in paths:
+            assert f"{path}: " in said
+        told = {"check": "good, ", "capture": "events"}[command]
+        for path in good:
+            assert f"{path}: " in said
+            assert told in said.partition(f"{path}: ")[2].partition("\n")[0]
+        for words in ("holds a NUL", "nested deeper than 60", "not JSON", "longer than 1,000"):
+            assert words in said
+    for path in paths:
+        code, said = tallygate("epcis", "hash", str(path))
+        assert (code, "Traceback" in said) == (2, False), said

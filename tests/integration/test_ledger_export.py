@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 from contracts.codec import canonical
@@ -205,6 +206,11 @@ def test_a_proof_that_was_touched_proves_nothing(world: World, tmp_path: Path) -
     forged = [
         replace(proof, entry=replace(proof.entry, payload=b"{}")),
         replace(proof, entry=replace(proof.entry, seq=7)),
+        replace(proof, entry=replace(proof.entry, seq=-1)),
+        replace(proof, entry=replace(proof.entry, seq=2**63)),
+        replace(proof, entry=replace(proof.entry, previous=b"\0" * 32)),
+        replace(proof, entry=replace(proof.entry, hash=b"\0" * 32)),
+        replace(proof, site="[/x]"),
         replace(proof, entry=replace(proof.entry, identity=None)),
         replace(proof, path=proof.path[1:]),
         replace(proof, path=("00" * 32, *proof.path[1:])),
@@ -234,6 +240,95 @@ def test_a_head_of_one_s_own_proves_nothing(world: World, tmp_path: Path) -> Non
     said = verify_proof(path, tmp_path / "stranger" / PUBLIC_KEY)
     assert "another key" in str(said)
     assert not isinstance(read_proof(path.read_bytes()), str)
+
+
+def test_a_proof_bears_no_hash_that_it_does_not_prove(world: World) -> None:
+    proof = prove(world.url, world.folder / HEADS, world.folder / PUBLIC_KEY, "demo", "6")
+    assert not isinstance(proof, str)
+    assert (proof.entry.previous, proof.entry.hash) == (b"", b"")
+
+
+def test_an_entry_whose_neighbour_is_gone_is_not_proved_and_it_is_said_why(world: World) -> None:
+    heads, key = world.folder / HEADS, world.folder / PUBLIC_KEY
+    with psycopg.connect(world.url, autocommit=True) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute("delete from ledger.entries where seq = 7")
+        for seq in ("6", "7", "8"):
+            said = str(prove(world.url, heads, key, "demo", seq))
+            assert "1 of the entries 5 to 8" in said
+            assert "are gone from the ledger, the first is 7" in said
+        assert not isinstance(prove(world.url, heads, key, "demo", "9"), str)
+        connection.execute("delete from ledger.entries where seq <= 8")
+        assert "4 of the entries" in str(prove(world.url, heads, key, "demo", "6"))
+
+
+@pytest.mark.parametrize(
+    "name", ["", "0", "-1", "6.0", "9" * 30, "9" * 5_000, "\u0663", "\u00b2", "a\0b"]
+)
+def test_what_names_no_entry_is_said_to_name_none(world: World, name: str) -> None:
+    heads, key = world.folder / HEADS, world.folder / PUBLIC_KEY
+    assert "has no entry" in str(prove(world.url, heads, key, "demo", name))
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 2**70])
+@pytest.mark.parametrize("field", ["seq", "chain_seq"])
+def test_a_number_that_no_database_holds_is_told(
+    world: World, tmp_path: Path, field: str, number: int
+) -> None:
+    papers = Papers(world, tmp_path / "papers")
+    begin, batch = papers.read()
+    if field == "seq":
+        first = batch.entries[0]._replace(seq=number)
+        papers.write(batch._replace(entries=[first, *batch.entries[1:]]))
+        (said,) = [one.text for one in papers.verify().findings if one.fault == Fault.FILE]
+        assert "is no line of a ledger's export" in said
+    elif number:
+        lines = papers.file.read_bytes().partition(b"\n")
+        papers.file.write_bytes(
+            line_of(msgspec.structs.replace(begin, chain_seq=number)) + lines[2]
+        )
+        with pytest.raises(ExportError, match="line 1"):
+            papers.verify()
+
+
+def test_heads_newer_than_an_export_are_told_with_where_it_ends(
+    world: World, tmp_path: Path
+) -> None:
+    """It looks as if its end was cut off, and an honest export of that day looks the same."""
+    papers = Papers(world, tmp_path / "papers")
+    world.enter(ENTRIES, 3)
+    world.publish()
+    papers.heads = shutil.copy(world.folder / HEADS, tmp_path / "papers")
+    (finding,) = papers.verify().findings
+    assert finding.fault == Fault.MISSING
+    assert "entries 13 to 15: published, and gone from the end of the chain" in finding.text
+    assert (
+        "the export says that it goes until entry 12, and one that was made before" in finding.text
+    )
+    # A file that ends before its own end, or lacks something in the middle, has no such excuse.
+    _, batch = papers.read()
+    papers.write(batch._replace(entries=batch.entries[:9]), chain_seq=12)
+    assert "the export says" not in papers.verify().findings[0].text
+    papers.write(batch._replace(entries=rechained([*batch.entries[:4], *batch.entries[5:]])))
+    assert "the export says" not in papers.verify().findings[0].text
+
+
+def test_names_in_brackets_are_printed_as_they_are(world: World, tmp_path: Path) -> None:
+    """A path or a site may look like markup, and an identity like the name of an emoji."""
+    folder = tmp_path / "[red]:x:[" / "b]"
+    folder.mkdir(parents=True)
+    papers = ("--heads", str(world.folder / HEADS), "--public-key", str(world.folder / PUBLIC_KEY))
+    ledger = ("--postgres", world.url, "--site", "demo", "--data", str(world.folder.parent))
+    file, proof = folder / "ledger.jsonl", folder / "proof.json"
+    for said in (
+        tallygate("export", str(file), *ledger)[1],
+        tallygate("prove", "6", str(proof), *ledger)[1],
+    ):
+        assert f"in {folder}" in said
+    forged = proof.read_bytes().replace(b'"site":"demo"', b'"site":"[/x]"', 1)
+    proof.write_bytes(forged)
+    code, said = tallygate("verify", "--proof", str(proof), *papers)
+    assert (code, f"{proof} proves nothing: " in said, "'[/x]'" in said) == (1, True, True), said
 
 
 def test_the_commands_say_what_they_did_and_what_to_do_next(world: World, tmp_path: Path) -> None:

@@ -20,3 +20,10 @@ where e.site = %(site)s and e.seq > %(after)s and e.kind in ('location', 'epcis'
         or e.seq in (select m.seq from ledger.mentions m where m.site = %(site)s and m.identity = %(identity)s)
     )
 order by e.seq limit %(count)s
+
+-- name: named
+-- Some entries, by id, that are events of our own.
+select e.seq, e.id, e.kind, e.happened_us, e.recorded_us, e.identity, e.location, e.payload, e.read_received_us,
+    e.window_us, e.previous, e.hash
+from ledger.entries e
+where e.site = %(site)s and e.id = any (%(ids)s) and e.kind = 'location'

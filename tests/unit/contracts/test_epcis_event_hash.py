@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.epcis.digital_link import canonical_identifier
-from contracts.epcis.documents import events_of
+from contracts.epcis.digital_link import canonical_identifier, is_class
+from contracts.epcis.documents import STANDARD_CONTEXT, contexts_of, events_of
 from contracts.epcis.event_hash import event_hash, pre_hash
 from contracts.epcis.vocabulary import prefixes
 from tests.support.conformance import CONFORMANCE
@@ -118,6 +118,10 @@ SAME = [
         [{"epcClass": "ex:a", "quantity": 10}],
     ),
     ("disposition", " in_transit ", "in_transit"),
+    ("eventTime", "2020-03-04t10:00:30z", "2020-03-04T10:00:30Z"),
+    ("ex:number", -0.0, 0),
+    ("ex:number", "-0.00", 0.0),
+    ("quantityList", [{"quantity": -0.0}], [{"quantity": 0}]),
 ]
 
 
@@ -127,6 +131,68 @@ def test_two_ways_to_write_one_thing_have_one_hash(field: str, one: Any, other: 
     event = {"type": "ObjectEvent", "eventTime": "2020-01-01T00:00:00Z"}
     assert pre_hash({**event, field: one}, context) == pre_hash({**event, field: other}, context)
     assert field.rpartition("/")[2].removeprefix("ex:") in pre_hash({**event, field: one}, context)
+
+
+NAMESPACES = [
+    {"ex": "https://ns.example.com/"},
+    {"ex": {"@id": "https://ns.example.com/", "@prefix": True}},
+]
+
+
+@pytest.mark.parametrize("context", NAMESPACES)
+def test_a_context_gives_a_prefix_its_namespace_in_either_form(context: Any) -> None:
+    assert prefixes([context])["ex"] == "https://ns.example.com/"
+
+
+CONTEXTS = [
+    ([STANDARD_CONTEXT], None, []),
+    ("https://a.b/c", None, ["https://a.b/c"]),
+    (
+        [STANDARD_CONTEXT, {"x": "1"}],
+        [STANDARD_CONTEXT, "https://a.b/c"],
+        [{"x": "1"}, "https://a.b/c"],
+    ),
+    ([{"x": "1"}, {"x": "2"}], {"x": "1"}, [{"x": "2"}, {"x": "1"}]),
+    ([{"x": "1", "y": "2"}], {"y": "2", "x": "1"}, [{"x": "1", "y": "2"}]),
+]
+
+
+@pytest.mark.parametrize(("around", "own", "kept"), CONTEXTS)
+def test_an_event_is_read_with_all_contexts_of_which_the_last_wins(
+    around: Any, own: Any, kept: list[Any]
+) -> None:
+    found = contexts_of({"@context": around}, {"@context": own})
+    assert found == kept
+    assert prefixes(found) == prefixes(own, prefixes(around))
+
+
+CLASSES = [
+    ("/01/04012345123456", True),
+    ("/01/04012345123456/10/Lot", True),
+    ("/01/04012345123456/10/%2F21%2F", True),
+    ("/01/04012345123456/10/21", True),
+    ("/01/04012345123456/21/7", False),
+    ("/01/04012345123456/235/7", False),
+    ("/253/4012345555554", True),
+    ("/253/4012345555554x", False),
+    ("/255/4012345555554", True),
+    ("/255/40123455555547", False),
+    ("/8003/04012345123456", True),
+    ("/8003/04012345123456ABC", False),
+    ("/8006/040123451234560102", True),
+    ("/8006/040123451234560102/10/L", True),
+    ("/8006/040123451234560102/21/7", False),
+    ("/8010/4012345PQ7", True),
+    ("/8010/4012345PQ7/8011/7", False),
+    ("/00/006141410000000010", False),
+    ("/8004/4012345x", False),
+]
+
+
+@pytest.mark.parametrize(("path", "names_many"), CLASSES)
+def test_a_key_without_its_serial_names_a_class(path: str, names_many: bool) -> None:
+    assert is_class(f"https://id.gs1.org{path}") is names_many
+    assert not is_class(f"raw:{path}")
 
 
 JSON = st.recursive(
