@@ -209,4 +209,10 @@ def with_settings(scenario: Scenario, settings: list[str]) -> Scenario:
             scenario = msgspec.convert(written, Scenario)
         except msgspec.MsgspecError as error:
             raise ValueError(f"{setting}: {error}") from error
+    signal = scenario.signal
+    if not 0 < signal.read_rate < signal.read_chance_max:
+        raise ValueError(
+            f"a mean read rate lies above 0 and below read_chance_max, which is"
+            f" {signal.read_chance_max:g}: no tag answers more often; not {signal.read_rate:g}"
+        )
     return scenario

@@ -24,7 +24,7 @@ from firmware_sim.files import (
     write_truth,
 )
 from firmware_sim.offline import START_US, Rehearsal, reads_of
-from firmware_sim.parameters import DEFAULT
+from firmware_sim.parameters import DEFAULT, with_settings
 
 SEED = 2
 PORTS = {"door-1": 1, "door-2": 2, "gate-3": 3, "conveyor": 4}
@@ -214,3 +214,8 @@ def test_an_accelerated_rehearsal_hears_the_same_only_later() -> None:
     assert 2_000_000 < max(lags) < 5_000_000
     told = {(read.device, read.identity, read.antenna, read.first_us) for read in true[:3_000]}
     assert told <= {(read.device, read.identity, read.antenna, read.first_us) for read in fast}
+
+
+def test_a_read_rate_that_no_tag_can_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="below read_chance_max, which is 0.9"):
+        with_settings(DEFAULT, ["read_rate=0.9"])
