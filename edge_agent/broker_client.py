@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import TracebackType
 from typing import Any
 
 import aiomqtt
@@ -11,16 +12,21 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.broker import Broker, PlainWordsError
+from edge_agent.steady_client import SteadyClient
 
 TIMEOUT_S = 10.0
 """How long the broker may take for anything; then the connection is made anew."""
+
+
+GOODBYE_S_MAX = 1.0
+"""How long a broker may take to let go of a connection that we end; then it is cut."""
 
 
 class NotPermittedError(PlainWordsError):
     """The broker's access list refuses a topic; the message names it and who we are."""
 
 
-class BrokerClient(aiomqtt.Client):
+class BrokerClient(SteadyClient):
     """As `aiomqtt.Client`, for one connection."""
 
     def __init__(
@@ -55,6 +61,19 @@ class BrokerClient(aiomqtt.Client):
         self.pending_calls_threshold = 2 * under_way_max
         self._broker = broker
         self._refusal: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Say goodbye; a broker that does not answer in time is left."""
+        try:
+            async with asyncio.timeout(GOODBYE_S_MAX):
+                await super().__aexit__(exc_type, exc, tb)
+        except TimeoutError:
+            self._client._sock_close()  # noqa: SLF001 - it has no other way to cut a link.
 
     async def subscribe_all(self, topics: tuple[str, ...]) -> None:
         """Subscribe with QoS 1. Raises NotPermittedError where one is refused."""

@@ -42,8 +42,13 @@ class Door:
     async def put(self, heard: Heard, *, received_us: int) -> None:
         """Take what was heard at a domain time; returns when its device may go on."""
         with self._intake.waiting(received_us):
-            await self._wait_for(heard)
-            await self._intake.put(heard, received_us=received_us)
+            try:
+                await self._wait_for(heard)
+                await self._intake.put(heard, received_us=received_us)
+            except asyncio.CancelledError:
+                # Its device is stopped; what it had brought stays.
+                self._intake.put_now(heard)
+                raise
 
     async def put_with_ticket(self, heard: Heard, *, received_us: int) -> Ticket:
         """As `put`; await the ticket to learn when it is on the disk, or that it was refused."""

@@ -87,12 +87,16 @@ class MqttLink:
         self._back_off = BackOff(RETRY_S_MAX, dice)
         self._client: BrokerClient | None = None
         self._refused: dict[str, bytes] = {}
+        self._is_stopping = False
 
     async def run(self) -> None:
         """Connect, serve, and connect again, for ever."""
         told = ""
         while True:
             problem = await self._connection()
+            if self._is_stopping:
+                # The library can swallow the cancellation that ended the connection.
+                return
             if problem != told:
                 # The same trouble again is no news.
                 journal.write("no MQTT broker", level="warning", problem=problem)
@@ -103,7 +107,8 @@ class MqttLink:
             await asyncio.sleep(self._back_off.wait_s())
 
     async def stop(self) -> None:
-        """Say goodbye, if there is a connection."""
+        """Say goodbye, if there is a connection; no other is made."""
+        self._is_stopping = True
         if self._client is not None:
             with suppress(aiomqtt.MqttError):
                 await self._tell_status(self._client, "stopped")

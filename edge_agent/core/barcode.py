@@ -76,6 +76,8 @@ _NAMES = {
     "cpsn": "8011", "glnx": "254",
 }  # fmt: skip
 """Words that early Digital Links have instead of numbers."""
+_BLANKS_BETWEEN = re.compile(r" +\(")
+"""People write blanks between the elements of a label."""
 _KEY_SEGMENTS = {key.ai for key in _KEYS} | {
     name for name, ai in _NAMES.items() if any(key.ai == ai for key in _KEYS)
 }
@@ -117,7 +119,11 @@ def _elements(aim: str, data: str) -> Elements:
     if aim in _TRADE_ITEM_SYMBOLOGIES or (is_plain and len(data) in _GTIN_LENGTHS):
         return {"01": data.zfill(_GTIN_LENGTH)} if len(data) in _GTIN_LENGTHS else {}
     if data.startswith("(") and not aim:
-        return _by_ai(GS1Message.parse_hri(data, config=_CONFIG))
+        data = _BLANKS_BETWEEN.sub("(", data)
+        message = GS1Message.parse_hri(data, config=_CONFIG)
+        # The library passes over what it does not understand, and two units would become one.
+        written = "".join(f"({one.ai.ai}){one.value}" for one in message.element_strings)
+        return _by_ai(message) if written == data else {}
     believed = (
         SEPARATOR in data
         or (data.startswith("00") and len(data) == len("00") + _SSCC_LENGTH)

@@ -25,15 +25,27 @@ RAW_BYTES_MAX = 128
 """Longer raw codes are named by their digest: an identity is a key in every store behind us."""
 
 
-@lru_cache(maxsize=REMEMBERED_MAX)
+KEY_BYTES_MAX = 128
+"""Longer ones are worked out each time: what is remembered must stay small whatever comes."""
+
+
 def identity_of_epc(epc: bytes) -> str:
     """The identity in a tag's EPC memory."""
+    return _of_epc(epc) if len(epc) <= KEY_BYTES_MAX else _raw(epc)
+
+
+def identity_of_code(code: bytes) -> str:
+    """The identity in a scanned code, with or without its symbology identifier."""
+    return _of_code(code) if len(code) <= KEY_BYTES_MAX else _of_code.__wrapped__(code)
+
+
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _of_epc(epc: bytes) -> str:
     return epc_to_uri(epc) or epc_plus_to_uri(epc) or _raw(epc)
 
 
 @lru_cache(maxsize=REMEMBERED_MAX)
-def identity_of_code(code: bytes) -> str:
-    """The identity in a scanned code, with or without its symbology identifier."""
+def _of_code(code: bytes) -> str:
     text = code.decode("latin-1")
     uri = code_to_uri(text) if code.isascii() else None
     return uri or raw_identity(code)

@@ -150,6 +150,9 @@ def test_a_new_run_of_the_bridge_makes_it_send_all_again(
     heard = len(listener.batches)
     listener.new_run(2)
     wait_until(lambda: [one for one in listener.batches[heard:] if one.sequence == 1], "again")
+    scanner.send(code(2))
+    # Batches go out in order: with a new one all that was sent again before it is heard.
+    wait_until(lambda: len(set(listener.identities())) > 1, "the second read")
     heard = len(listener.batches)
     listener.tell("cmd", SendAgain(spool=listener.batches[0].spool, sequence=2))
     wait_until(lambda: [one for one in listener.batches[heard:] if one.sequence == 2], "once more")

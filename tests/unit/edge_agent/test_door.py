@@ -116,3 +116,15 @@ async def test_a_spool_that_fills_up_pauses_a_device_that_can_wait(*, can_wait: 
     batch = intake.take()
     assert [change.state for change in batch.changes] == ["reading"]
     assert len(batch.reads) == 1
+
+
+async def test_what_a_stopped_device_had_brought_is_kept() -> None:
+    """It was slowed down, and its task was ended meanwhile: by a change of the site file, say."""
+    intake = Intake(REAL_TIME, floor_us=0)
+    one = door(intake, per_s_max=10)
+    waiting = asyncio.create_task(one.put(reads(200), received_us=5))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert len(intake.take().reads) == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -321,3 +322,18 @@ def test_a_pallet_label_and_its_tag_agree(partition: int, digits: str) -> None:
     assert identity_of_epc(value.to_bytes(12, "big")) == f"{ROOT}/00/{sscc}"
     assert identity_of_code(f"]C100{sscc}".encode()) == f"{ROOT}/00/{sscc}"
     assert identity_of_code(f"00{sscc}".encode()) == f"{ROOT}/00/{sscc}"
+
+
+@pytest.mark.parametrize("serial", ["A(B", "A(C", "A(10B", "(B"])
+def test_brackets_that_are_no_element_name_no_other_unit(serial: str) -> None:
+    """What a label shows in brackets is believed only if all of it is understood."""
+    assert identity_of_code(f"(01)09506000134352(21){serial}".encode()).startswith("raw:")
+
+
+def test_long_codes_and_tags_are_not_remembered() -> None:
+    before = len(gc.get_objects())
+    for number in range(2_000):
+        identity_of_code(b"%d" % number + b"x" * 4_000)
+        identity_of_epc(b"\x30" * 4_000 + b"%d" % number)
+    assert len(gc.get_objects()) - before < 1_000
+    assert identity_of_code(b"x" * 4_000) == identity_of_code(b"x" * 4_000)
