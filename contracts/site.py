@@ -23,7 +23,7 @@ from contracts.places import (
     Zone,
     ZoneParameters,
 )
-from contracts.site_base import Decibels, Name, Seconds, Table
+from contracts.site_base import BYTE_ORDER_MARK, Decibels, Name, Seconds, Table, whole_number
 from contracts.site_devices import DeviceTable
 from contracts.site_hours import AlarmsTable, HoursTable
 from contracts.site_mistakes import Mistake, cross_references, line_numbers, mistakes_of
@@ -110,10 +110,14 @@ def read_site(text: str) -> SiteFile | list[Mistake]:
     """The site in a TOML text, or all mistakes in it, in the order of their lines."""
     if len(text) > SITE_BYTES_MAX:
         return [Mistake(path="", line=None, problem=f"larger than {SITE_BYTES_MAX} characters")]
+    text = text.removeprefix(BYTE_ORDER_MARK)
     try:
         written = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return [Mistake(path="", line=_line_of(error), problem=f"not TOML: {error}")]
+    except ValueError:
+        # Python reads no decimal number of more than 4,300 digits.
+        return [Mistake(path="", line=None, problem="not TOML: a number with too many digits")]
     except RecursionError:
         return [Mistake(path="", line=None, problem="not TOML: nested too deeply")]
     lines = line_numbers(text)
@@ -213,4 +217,4 @@ def _cdbm(decibels: float | None, usual: int) -> int:
 def _line_of(error: tomllib.TOMLDecodeError) -> int | None:
     """The line in the parser's message, which ends in `(at line 3, column 5)`."""
     words = str(error).rpartition("at line ")[2].partition(",")[0]
-    return int(words) if words.isdigit() else None
+    return whole_number(words)

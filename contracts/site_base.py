@@ -8,8 +8,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from contracts.topics import is_name
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Some editors put it at the beginning of a file; it says nothing."""
 ANTENNA_MAX = 64
 """More than any reader or antenna hub on the market carries."""
+DIGITS_MAX = 9
+"""Of a number within a text: more than any count of things here."""
 PORT_MAX = 32
 """Inputs and outputs of a reader: more than any carries."""
 
@@ -30,6 +34,12 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 """Of TCP."""
 Host = Annotated[str, Field(min_length=1, max_length=253)]
 """A name or an address."""
+
+
+def whole_number(text: str) -> int | None:
+    """The number that a text of a few ASCII digits says; None where it is none."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX
+    return int(text) if is_number else None
 
 
 class Table(BaseModel):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from contracts.site_base import Decibels, Name, Table
 
@@ -67,7 +67,7 @@ def _beginning(value: object) -> object:
 
 
 def _pattern_name(value: object) -> object:
-    if value in RESERVED:
+    if isinstance(value, str) and value in RESERVED:
         raise ValueError("is the name of a format; take another")
     return value
 
@@ -100,12 +100,6 @@ class BlePattern(Table):
     """The id begins here ..."""
     id_bytes: Annotated[int, Field(ge=1, le=32)]
     """... and is so long."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.company is None) == (self.service is None):
-            raise ValueError("a pattern has either company or service")
-        return self
 
 
 class BleTags(Table):

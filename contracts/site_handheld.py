@@ -8,10 +8,9 @@ hashes: `python -m edge_agent handheld-secret` makes both.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from contracts.site_base import Name, Table
 
@@ -79,23 +78,3 @@ class HandheldTable(Table):
     clients: list[ClientTable] = []
     persons: list[PersonTable] = []
     places: list[PlaceTable] = []
-
-    @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
-        problems = []
-        if (self.certificate is None) != (self.key is None):
-            problems.append("certificate and key go together: one of them is missing")
-        named = {
-            "clients": [one.id for one in self.clients],
-            "persons": [one.id for one in self.persons],
-            "places": [one.code for one in self.places],
-        }
-        problems += [
-            f"{name}: {value!r} stands there {times} times"
-            for name, values in named.items()
-            for value, times in Counter(values).items()
-            if times > 1
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self

@@ -37,9 +37,12 @@ def _zone(text: str) -> str:
 
 def _date(text: str) -> str:
     try:
-        date.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError("must be a day such as '2026-10-01'") from error
+        is_usual = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        is_usual = False
+    # A week's day or a date without hyphens would never be found again among the days.
+    if not is_usual:
+        raise ValueError("must be a day such as '2026-10-01'")
     return text
 
 

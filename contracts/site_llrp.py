@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from contracts.site_base import ANTENNA_MAX, PORT_MAX, Table
+from contracts.site_base import ANTENNA_MAX, DIGITS_MAX, PORT_MAX, Table, whole_number
 
 EPC_DIGITS_MAX = 124
 """An EPC memory holds at most 496 bits."""
@@ -28,8 +28,8 @@ EpcPrefix = Annotated[str, BeforeValidator(_prefix), Field(max_length=EPC_DIGITS
 
 def _antenna_numbers(powers: dict[str, float]) -> dict[str, float]:
     for number in powers:
-        if not number.isdigit() or not 1 <= int(number) <= ANTENNA_MAX:
-            raise ValueError(f"{number!r} is no antenna: 1 to {ANTENNA_MAX}")
+        if not 1 <= (whole_number(number) or 0) <= ANTENNA_MAX:
+            raise ValueError(f"{number[:DIGITS_MAX]!r} is no antenna: 1 to {ANTENNA_MAX}")
     return powers
 
 
@@ -102,9 +102,3 @@ class LlrpTable(Table):
     """True: the reader keeps reports while nobody is connected, where it can."""
     clock_off_s: Annotated[float, Field(ge=0, le=86_400)] = 10.0
     """A clock that is further off than this is told; 0: never. Its reads are corrected anyway."""
-
-    @model_validator(mode="after")
-    def _ends_what_begins(self) -> Self:
-        if self.start is None and (self.stop is not None or self.stop_after_s):
-            raise ValueError("'stop' and 'stop_after_s' need 'start': nothing would begin again")
-        return self

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.base import Record
 from contracts.device_kinds import KINDS, SCANNER_NEEDED, WITH_OUTPUTS
+from contracts.site_base import whole_number
+from contracts.site_field_rules import field_mistakes
 
 VALUE_CHARACTERS_MAX = 60
 """Of a wrong value, so much is shown."""
@@ -39,7 +41,7 @@ class Mistake(Record, frozen=True, kw_only=True):
         return f"{where}{self.path}: {self.problem}" if self.path else f"{where}{self.problem}"
 
 
-_HEADER = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_HEADER = re.compile(r"\s*(\[\[?)([^\]]+)\]\]?\s*(?:#.*)?$")
 _FIELD = re.compile(r"\s*([A-Za-z0-9_\-.\"']+)\s*=")
 
 
@@ -101,8 +103,8 @@ def mistakes_of(
                 reason = complaint["msg"].removeprefix("Value error, ")
                 reason = re.sub(r"^(Input|String|List) should", "must", reason)
                 hidden = complaint["loc"][-1:] in SECRET_FIELDS
-                shown = "what stands there" if hidden else _shown(complaint["input"])
-                problem = f"{shown}: {reason}"
+                told = "what stands there" if hidden else shown(complaint["input"])
+                problem = f"{told}: {reason}"
         found.append(Mistake(path=path, line=_line(lines, path), problem=problem))
     return found
 
@@ -137,9 +139,21 @@ def _suggest(name: str, known: list[str]) -> str:
     return f"allowed: {', '.join(sorted(known)) or 'none, because none is defined'}"
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
+def shown(value: object) -> str:
+    """A value as a mistake shows it, whatever it is."""
+    if isinstance(value, str):
+        value = value[: VALUE_CHARACTERS_MAX + 1]
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python writes no number of more than 4,300 digits in decimals.
+        return "a number with too many digits"
     return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[:VALUE_CHARACTERS_MAX]}..."
+
+
+def _word(value: object) -> str:
+    """A text as it is; empty where something else stands."""
+    return value if isinstance(value, str) else ""
 
 
 class _Written:
@@ -172,7 +186,7 @@ class _Written:
     def refers(self, path: str, value: object, known: list[str], kind: str) -> None:
         """A text field must name something known."""
         if isinstance(value, str) and value not in known:
-            self.complain(path, f"{_shown(value)} is no {kind}; {_suggest(value, known)}")
+            self.complain(path, f"{shown(value)} is no {kind}; {_suggest(value, known)}")
 
 
 def _tables(
@@ -190,27 +204,46 @@ def cross_references(written: Mapping[str, object], lines: Mapping[str, int]) ->
     gateways = site.ids("gateways")
     locations = site.ids("zones", "gates")
     site.ids("devices")
-    zones = [str(table.get("id")) for _, table in site.tables("zones")]
-    gates = [str(table.get("id")) for _, table in site.tables("gates")]
+    zones = [_word(table.get("id")) for _, table in site.tables("zones")]
+    gates = [_word(table.get("id")) for _, table in site.tables("gates")]
     for path, gate in site.tables("gates"):
         _check_gate(site, path, gate, zones)
-    addresses: dict[tuple[object, object], str] = {}
+    ends: dict[tuple[str, str, object], str] = {}
     for path, device in site.tables("devices"):
         site.refers(f"{path}.gateway", device.get("gateway"), gateways, "gateway")
-        address = (device.get("host"), device.get("port"))
-        if None not in address and address in addresses:
-            problem = f"{_shown(device.get('port'))} at this host is already {addresses[address]}"
-            site.complain(f"{path}.port", problem)
-        addresses.setdefault(address, path)
+        _check_end(site, path, device, ends)
         _check_device(site, path, device, locations=locations, gates=gates)
     return site.mistakes
+
+
+def _check_end(
+    site: _Written, path: str, device: dict[str, object], ends: dict[tuple[str, str, object], str]
+) -> None:
+    """No two devices have one socket, one place to listen or one serial port."""
+    kind, host, port = device.get("kind"), device.get("host"), device.get("port")
+    connection = (_at(device, "scanner.connection") or "client") if kind == "scanner" else "client"
+    gateway, serial = _word(device.get("gateway")), _word(_at(device, "scanner.serial"))
+    end: tuple[str, str, object]
+    if connection == "serial":
+        field, where, end = "scanner.serial", "gateway", ("serial", gateway, serial)
+        is_told = bool(serial)
+    else:
+        is_listening = kind == "handheld" or connection == "server"
+        at = gateway if is_listening else _word(host).lower()
+        where = "gateway" if is_listening else "host"
+        field, end, is_told = "port", (where, at, port), bool(at) and isinstance(port, int)
+    if not is_told:
+        return
+    if end in ends:
+        site.complain(f"{path}.{field}", f"{shown(end[2])} at this {where} is already {ends[end]}")
+    ends.setdefault(end, path)
 
 
 def _check_gate(site: _Written, path: str, gate: dict[str, object], zones: list[str]) -> None:
     for end in ("inner", "outer"):
         site.refers(f"{path}.{end}", gate.get(end), zones, "zone")
     if gate.get("inner") is not None and gate.get("inner") == gate.get("outer"):
-        site.complain(f"{path}.outer", f"{_shown(gate['outer'])} is the inner zone too")
+        site.complain(f"{path}.outer", f"{shown(gate['outer'])} is the inner zone too")
     is_line = gate.get("geometry") == "line"
     if is_line and gate.get("direction") is None:
         site.complain(f"{path}.direction", "is missing: a line runs 'in' or 'out'")
@@ -222,13 +255,13 @@ def _check_gate(site: _Written, path: str, gate: dict[str, object], zones: list[
 
 def _check_light(site: _Written, path: str, light: str) -> None:
     parts = light.split("/")
-    if len(parts) != LIGHT_PARTS or not parts[2].isdigit() or int(parts[2]) < 1:
-        site.complain(path, f"{_shown(light)} must be written gateway/device/output")
+    if len(parts) != LIGHT_PARTS or not whole_number(parts[2]):
+        site.complain(path, f"{shown(light)} must be written gateway/device/output")
         return
     readers = [
-        f"{table.get('gateway')}/{table.get('id')}"
+        f"{_word(table.get('gateway'))}/{_word(table.get('id'))}"
         for _, table in site.tables("devices")
-        if table.get("kind") in WITH_OUTPUTS
+        if _word(table.get("kind")) in WITH_OUTPUTS
     ]
     site.refers(path, f"{parts[0]}/{parts[1]}", readers, "reader with outputs")
 
@@ -246,7 +279,8 @@ def _check_device(
             if not isinstance(number, int):
                 continue
             if number in seen:
-                site.complain(f"{inner}.{number_name}", f"{number} is taken by {seen[number]}")
+                problem = f"{shown(number)} is taken by {seen[number]}"
+                site.complain(f"{inner}.{number_name}", problem)
             seen.setdefault(number, inner)
     if device.get("kind") == "zebra" and not (device.get("antennas") or device.get("location")):
         site.complain(f"{path}.location", "is missing: the reader has antennas or a location")
@@ -254,13 +288,15 @@ def _check_device(
         _check_handheld(site, path, device, locations)
     if device.get("kind") == "llrp":
         _check_antenna_powers(site, path, device)
+    for field, problem in field_mistakes(device):
+        site.complain(f"{path}.{field}", problem)
     _check_kind(site, path, device)
 
 
 def _check_antenna_powers(site: _Written, path: str, device: dict[str, object]) -> None:
     """A power for an antenna that nobody reads would be lost without a word."""
     powers = _at(device, "llrp.antenna_power_dbm")
-    numbers = [str(table.get("number")) for _, table in _tables(device, "antennas", "")]
+    numbers = [shown(table.get("number")) for _, table in _tables(device, "antennas", "")]
     for number in powers if isinstance(powers, dict) else {}:
         site.refers(f"{path}.llrp.antenna_power_dbm", str(number), numbers, "antenna of the device")
 
@@ -273,7 +309,7 @@ def _check_handheld(
     table = table if isinstance(table, dict) else {}
     for inner, place in _tables(table, "places", f"{path}.handheld."):
         site.refers(f"{inner}.location", place.get("location"), locations, "zone or gate")
-    host = str(device.get("host", ""))
+    host = _word(device.get("host"))
     is_local = host in {"localhost", "::1"} or host.startswith("127.")
     if not (is_local or table.get("certificate") or table.get("plain") is True):
         site.complain(
@@ -290,7 +326,7 @@ def _check_kind(site: _Written, path: str, device: dict[str, object]) -> None:
     needed = dict(KINDS[kind].needed)
     if kind == "scanner":
         connection = _at(device, "scanner.connection") or "client"
-        needed |= SCANNER_NEEDED.get(str(connection), {})
+        needed |= SCANNER_NEEDED.get(_word(connection), {})
     for name, problem in needed.items():
         if not _at(device, name):
             site.complain(f"{path}.{name}", problem)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from contracts.site_base import Table
 
@@ -111,12 +111,6 @@ class MqttTable(Table):
     """For `sparkplug`: the metric, or the last part of its name, that is its temperature."""
     shown: Annotated[list[Text], Field(max_length=20)] = ["cpu", "memory", "battery"]
     """For `sparkplug`: metrics, or the last parts of their names, that its state shows."""
-
-    @model_validator(mode="after")
-    def _authority_needs_tls(self) -> Self:
-        if self.authority is not None and not (self.broker or "").startswith("mqtts://"):
-            raise ValueError("authority needs broker = 'mqtts://...'")
-        return self
 
     def filters(self) -> tuple[str, ...]:
         """All that is subscribed to."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from contracts.code_patterns import KEYS, QUALIFIERS, compiled
 from contracts.control_text import control_bytes
@@ -26,6 +26,10 @@ _URL = re.compile(rf"socket://{_ADDRESS}|rfc2217://{_ADDRESS}(\?{_OPTION}(&{_OPT
 def _wire_text(text: str) -> str:
     control_bytes(text)
     return text
+
+
+def _control_text(text: str) -> str:
+    return control_bytes(text).decode()
 
 
 def _listed(value: object) -> object:
@@ -70,18 +74,6 @@ class CodeTable(Table):
     symbologies: list[Symbology] = []
     """Only for codes of these; empty: for all."""
 
-    @model_validator(mode="after")
-    def _names_one_thing(self) -> CodeTable:
-        parts = set(compiled(self.pattern).groupindex)
-        keys = [key for key in KEYS if key in parts] + ["gtin"] * (self.gtin is not None)
-        if len(keys) != 1:
-            raise ValueError(
-                f"must name one of {', '.join(KEYS)}: as a group (?P<gtin>...), or gtin = beside it"
-            )
-        if keys != ["gtin"] and parts.intersection(QUALIFIERS):
-            raise ValueError(f"{' and '.join(QUALIFIERS)} stand only beside a gtin")
-        return self
-
 
 class ScannerTable(Table):
     """How a fixed scanner is connected and understood."""
@@ -112,8 +104,9 @@ class ScannerTable(Table):
     """Taken off the end of a message where it stands there."""
     separator: WireText = ""
     """Stands between several codes in one message; empty: a message is one code."""
-    fnc1: Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)] = ""
-    """What the scanner sends for FNC1 where it does not send GS (1D hexadecimal). As it is."""
+    fnc1: Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX), AfterValidator(_control_text)] = ""
+    """What the scanner sends for FNC1 where it does not send GS (1D hexadecimal). Here with
+    control characters in place of their names."""
     symbology: Symbology | None = None
     """What codes without a symbology identifier are; left out: what they look like."""
     codes: Annotated[list[CodeTable], Field(max_length=50)] = []

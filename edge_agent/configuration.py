@@ -25,6 +25,8 @@ from edge_agent.core.configuration import Refusal, Stored, changed, judge_push
 
 FOLDER = "configuration"
 STATE = "state.json"
+REASON_CHARACTERS_MAX = 300
+"""Of a failure that nobody foresaw."""
 TEXTS_MAX = 20
 """Kept versions, for whoever wants to look back."""
 NANOSECONDS = 1_000
@@ -150,11 +152,16 @@ class Configuration:
             if pushed is not None:
                 await self._take(pushed)
 
+    def _judged(self, pushed: ConfigurationPushed) -> SiteFile | Refusal | None:
+        try:
+            return judge_push(pushed, self.state, site=self._site, gateway=self._gateway)
+        except Exception as error:  # noqa: BLE001 - no pushed text may end the agent.
+            reason = f"cannot be judged: {type(error).__name__}: {error}"
+            return Refusal((reason[:REASON_CHARACTERS_MAX],))
+
     async def _take(self, pushed: ConfigurationPushed) -> None:
         # A large file takes a second to check; the devices are read meanwhile.
-        judged = await asyncio.to_thread(
-            judge_push, pushed, self.state, site=self._site, gateway=self._gateway
-        )
+        judged = await asyncio.to_thread(self._judged, pushed)
         if judged is None:
             return
         version = version_of(pushed.number, pushed.digest)

@@ -57,6 +57,8 @@ class Framing(NamedTuple):
     """Messages that begin so only show life."""
     beats: frozenset[int] = frozenset()
     """Single control characters between messages that only show life."""
+    fnc1: bytes = b""
+    """What is sent for FNC1 where it is not GS; it may be no character of a text."""
 
 
 def framing_of(table: ScannerTable) -> Framing:
@@ -74,6 +76,7 @@ def framing_of(table: ScannerTable) -> Framing:
         no_reads=frozenset(compact(control_bytes(text)) for text in no_read if text),
         heartbeats=frozenset(life for life in lives if not life.endswith(b"*")),
         heartbeat_fronts=tuple(life[:-1] for life in lives if life.endswith(b"*")),
+        fnc1=table.fnc1.encode(),
         beats=frozenset(life[0] for life in lives if len(life) == 1 and life < b" ") - FRAME_MARKS,
     )
 

@@ -167,10 +167,15 @@ class ScannerFrames:
             if compact(part) in self._framing.no_reads:
                 reason = f"part {place} of {len(parts)} of one trigger was not read"
                 self._events.append(Unusable(reason, part, len(part)))
-            elif _is_text(part):
+            elif _is_text(self._plain(part)):
                 self._events.append(Code(part))
             else:
                 self._events.append(Unusable("bytes that are no text", part, len(part)))
+
+    def _plain(self, part: bytes) -> bytes:
+        """A code with GS for FNC1, whatever its scanner sends for it."""
+        fnc1 = self._framing.fnc1
+        return part.replace(fnc1, GROUP_SEPARATOR.encode()) if fnc1 else part
 
     def _clear(self) -> None:
         self._frame.clear()

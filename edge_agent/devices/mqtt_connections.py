@@ -15,9 +15,9 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from weakref import WeakKeyDictionary
 
@@ -37,6 +37,7 @@ from edge_agent.core.vendors.repeats import Repeats
 from edge_agent.devices.mqtt_inbox import Arrived, Link, MqttInbox, Receipt
 from edge_agent.intake import IDLE_S
 from edge_agent.settings import AgentSettings
+from edge_agent.steady_client import SteadyClient
 
 KEEPALIVE_S = 15
 TIMEOUT_S = 10.0
@@ -52,7 +53,6 @@ ASKS_MAX = 100
 REFUSED = 128
 """From here on a code in MQTT 3.1.1's answer to a subscription is a refusal."""
 STATE_TOPIC = "spBv1.0/STATE"
-T = TypeVar("T")
 
 
 class HeldError(Exception):
@@ -71,7 +71,13 @@ class Key(NamedTuple):
     host_id: str
 
 
-class DeviceClient(aiomqtt.Client):
+class DeviceMessage(aiomqtt.Message):
+    """A message, and whether the broker says that it sends it again."""
+
+    is_again = False
+
+
+class DeviceClient(SteadyClient):
     """A client that acknowledges when it is told to."""
 
     def __init__(
@@ -111,6 +117,13 @@ class DeviceClient(aiomqtt.Client):
             if end.done() and not end.cancelled():
                 end.exception()
 
+    def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
+        """Keep the DUP flag, which aiomqtt leaves out. The queue of messages has no limit."""
+        del client, userdata
+        told = DeviceMessage._from_paho_message(message)  # noqa: SLF001 - as aiomqtt does itself.
+        told.is_again = bool(message.dup)
+        self._queue.put_nowait(told)
+
     def _on_disconnect(
         self,
         client: paho.Client,
@@ -123,24 +136,6 @@ class DeviceClient(aiomqtt.Client):
         if not self._connected.done():
             self._connected.set_exception(aiomqtt.MqttError("lost before the broker's answer"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
-
-    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109
-        """Wait for an answer; none comes any more on a connection that is lost."""
-        answer = asyncio.ensure_future(fut)
-        try:
-            ends: set[asyncio.Future[Any]] = {answer, self._disconnected}
-            await asyncio.wait(
-                ends,
-                timeout=self.timeout if timeout is None else timeout,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if answer.done():
-                return answer.result()
-            lost = self._disconnected.done()
-            raise aiomqtt.MqttError("lost while waiting" if lost else "no answer in time")
-        finally:
-            if answer is not self._disconnected:
-                answer.cancel()
 
 
 class MqttConnection:
@@ -265,7 +260,7 @@ class MqttConnection:
         return f"{self._broker.host}:{self._broker.port}"
 
     async def _serve(self, client: DeviceClient, born_ms: int) -> None:
-        self._repeats.connected()
+        self._repeats.connected(time.monotonic())
         self._again.clear()
         self._subscribed.clear()
         self._refused.clear()
@@ -341,7 +336,13 @@ class MqttConnection:
             if not inboxes:
                 await self._stray(client, message, topic)
                 continue
-            if message.qos and self._repeats.is_repeat(topic, payload):
+            if message.qos and self._repeats.is_repeat(
+                topic,
+                payload,
+                again=isinstance(message, DeviceMessage) and message.is_again,
+                retained=message.retain,
+                now_s=time.monotonic(),
+            ):
                 client.acknowledge(message)
                 continue
             if any(one.is_full and one.is_held() for one in inboxes):

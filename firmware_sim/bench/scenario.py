@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
-from contracts.site_base import ANTENNA_MAX, Decibels, Host, Name
+from contracts.site_base import ANTENNA_MAX, BYTE_ORDER_MARK, Decibels, Host, Name, whole_number
 from contracts.site_base import Table as StrictTable
-from contracts.site_mistakes import Mistake, line_numbers, mistakes_of
+from contracts.site_mistakes import Mistake, line_numbers, mistakes_of, shown
 from firmware_sim.bench.faults import read_fault
 from firmware_sim.bench.links.make import LISTENS, NEEDS
 from firmware_sim.bench.registry import KINDS, kind_named
@@ -157,6 +157,7 @@ def read_scenario(text: str, *, is_json: bool = False) -> ScenarioFile | list[Mi
     """The scenario in a text, or all mistakes in it, in the order of their lines."""
     if len(text) > SCENARIO_BYTES_MAX:
         return [Mistake(path="", line=None, problem=f"larger than {SCENARIO_BYTES_MAX} characters")]
+    text = text.removeprefix(BYTE_ORDER_MARK)
     written = _parse(text, is_json=is_json)
     if isinstance(written, Mistake):
         return [written]
@@ -214,8 +215,11 @@ def _parse(text: str, *, is_json: bool) -> dict[str, Any] | Mistake:
     except tomllib.TOMLDecodeError as error:
         words = str(error)
         place = words.rpartition("at line ")[2].partition(",")[0]
-        line = int(place) if place.isdigit() else None
+        line = whole_number(place)
         return Mistake(path="", line=line, problem=f"not TOML: {words}")
+    except ValueError:
+        # Python reads no decimal number of more than 4,300 digits.
+        return Mistake(path="", line=None, problem="a number with too many digits")
     except RecursionError:
         return Mistake(path="", line=None, problem="nested too deeply")
     if not isinstance(written, dict):
@@ -228,20 +232,21 @@ def _between(written: dict[str, Any], lines: dict[str, int]) -> list[Mistake]:
     listed = written.get("devices")
     tables = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     found: list[tuple[str, str]] = []
-    ids = Counter(str(table.get("id")) for table in tables)
+    ids = Counter(_word(table.get("id")) for table in tables)
     ports: dict[tuple[str, int], str] = {}
     for place, table in enumerate(tables):
         path = f"devices[{place}]"
-        if ids[str(table.get("id"))] > 1 and "id" in table:
-            found.append((f"{path}.id", f"{table['id']!r} stands there more than once"))
+        word = _word(table.get("id"))
+        if ids[word] > 1 and word:
+            found.append((f"{path}.id", f"{word!r} stands there more than once"))
         found += [(f"{path}.{name}", problem) for name, problem in _options(table)]
         port = table.get("port")
-        kind = KINDS.get(str(table.get("kind")))
+        kind = KINDS.get(_word(table.get("kind")))
         if kind and kind.link in LISTENS and isinstance(port, int) and port:
-            address = str(table.get("host", "127.0.0.1")), port
+            address = _word(table.get("host", "127.0.0.1")), port
             if address in ports:
-                found.append((f"{path}.port", f"{port} is already {ports[address]}'s"))
-            ports.setdefault(address, str(table.get("id")))
+                found.append((f"{path}.port", f"{shown(port)} is already {ports[address]}'s"))
+            ports.setdefault(address, word)
     return [
         Mistake(
             path=path, line=lines.get(path, lines.get(path.rpartition(".")[0])), problem=problem
@@ -250,9 +255,14 @@ def _between(written: dict[str, Any], lines: dict[str, int]) -> list[Mistake]:
     ]
 
 
+def _word(value: object) -> str:
+    """A text as it is; empty where something else stands."""
+    return value if isinstance(value, str) else ""
+
+
 def _options(table: dict[str, Any]) -> list[tuple[str, str]]:
     """Options that the device's link does not have."""
-    kind = KINDS.get(str(table.get("kind")))
+    kind = KINDS.get(_word(table.get("kind")))
     if kind is None:
         return []
     having = NEEDS[kind.link]

@@ -12,12 +12,10 @@ from firmware_sim.core import epc, mqtt_wire
 from firmware_sim.core.vendors import impinj
 from tallygate.servers.mqtt_embedded import EmbeddedMqtt
 from tests.support.mqtt_rig import (
-    CuttingProxy,
     ScriptedBroker,
     impinj_tables,
     publisher,
     rig_of,
-    until,
 )
 
 GTIN = "09506000134352"
@@ -98,23 +96,29 @@ async def test_the_agents_link_cut_at_every_byte_is_made_anew_and_each_read_is_e
             group.create_task(_cut_each(cuts, tmp_path, f"c-{place + 10}"))
 
 
-async def test_what_the_broker_sends_again_is_entered_once(
-    broker: EmbeddedMqtt, tmp_path: Path
-) -> None:
+async def test_what_the_broker_sends_again_is_entered_once(tmp_path: Path) -> None:
     """The acknowledgement is lost with the link: the broker has to send the message again."""
     async with (
-        CuttingProxy(broker.port) as proxy,
-        rig_of(tmp_path, impinj_tables("c-r"), proxy.port, name="c-r") as rig,
-        publisher(broker.port) as reader,
+        ScriptedBroker("impinj/c-r/events") as broker,
+        rig_of(tmp_path, impinj_tables("c-r"), broker.port, name="c-r") as rig,
     ):
-        await rig.is_in("c-r", "reading")
-        await reader.publish("impinj/c-r/events", tag(1), qos=1)
+        await broker.say(tag(1), cut_after=None)
         await rig.read(unit(1))
-        proxy.cut()
-        await until(lambda: rig.watches["c-r"].state != "reading", "the cut")
-        await rig.is_in("c-r", "reading")
-        # As a broker that never saw the acknowledgement does, right behind the subscription.
-        await reader.publish("impinj/c-r/events", tag(1), qos=1)
-        await reader.publish("impinj/c-r/events", tag(2), qos=1)
+        await broker.say(tag(1), cut_after=None, again=True)
+        await broker.say(tag(2), cut_after=None)
         await rig.read(unit(2))
         assert rig.identities() == [unit(1), unit(2)]
+
+
+async def test_what_the_broker_says_anew_is_entered_though_it_is_equal(tmp_path: Path) -> None:
+    """A reader's last will says the same each time that the reader dies."""
+    async with (
+        ScriptedBroker("impinj/c-e/events") as broker,
+        rig_of(tmp_path, impinj_tables("c-e"), broker.port, name="c-e") as rig,
+    ):
+        await broker.say(tag(1), cut_after=None)
+        await rig.read(unit(1))
+        await broker.say(tag(1), cut_after=None)
+        await broker.say(tag(2), cut_after=None)
+        await rig.read(unit(2))
+        assert rig.identities() == [unit(1), unit(1), unit(2)]

@@ -256,6 +256,7 @@ class ScriptedBroker:
         self._payload = b""
         self._number = 0
         self._cut_after: int | None = None
+        self._again = False
         self._acknowledged = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -272,10 +273,13 @@ class ScriptedBroker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def say(self, payload: bytes, *, cut_after: int | None) -> None:
-        """Say a message on a new connection; returns when it was acknowledged."""
-        self._payload, self._cut_after = payload, cut_after
-        self._number += 1
+    async def say(self, payload: bytes, *, cut_after: int | None, again: bool = False) -> None:
+        """Say a message on a new connection; returns when it was acknowledged.
+
+        `again`: it is the last one, as if its acknowledgement had been lost with the link.
+        """
+        self._payload, self._cut_after, self._again = payload, cut_after, again
+        self._number += not again
         self._acknowledged.clear()
         if self._writer is not None:
             self._writer.transport.abort()
@@ -313,7 +317,11 @@ class ScriptedBroker:
         if packet.kind == mqtt_wire.SUBSCRIBE & 0xF0:
             granted = b"\x90\x04" + packet.body[:2] + b"\x01\x01"
             message = mqtt_wire.publish(
-                self._topic, self._payload, number=self._number, retain=False
+                self._topic,
+                self._payload,
+                number=self._number,
+                retain=False,
+                again=self._again,
             )
             return [granted, message]
         if packet.kind == mqtt_wire.PUBACK and packet.body[:2] == number:

@@ -120,6 +120,16 @@ class _Zebra(msgspec.Struct):
     data: msgspec.Raw = UNTOLD
 
 
+class _Shape(msgspec.Struct):
+    """What tells one maker's values from another's."""
+
+    type: str | None = None
+    mac: str | None = None
+    gateway: str | None = None
+    data: msgspec.Raw = UNTOLD
+
+
+_shape = msgspec.json.Decoder(_Shape)
 _minew = msgspec.json.Decoder(_Minew, strict=False)
 _ruuvi = msgspec.json.Decoder(_Ruuvi, strict=False)
 _text = msgspec.json.Decoder(str)
@@ -222,13 +232,26 @@ class BleGatewayDecoder:
 
 
 def _form_of(topic: str, values: list[bytes | Unusable]) -> str:
-    """The maker, told by the shape of the first value."""
-    first = next((value for value in values if isinstance(value, bytes)), b"")
-    if b'"gw_mac"' in first or topic.endswith("/gw_status"):
+    """The maker, told by the shape of the first value that only one maker sends."""
+    if topic.endswith("/gw_status"):
         return "ruuvi"
-    if b'"BLE_DATA"' in first:
+    forms = (_form_of_value(value) for value in values if isinstance(value, bytes))
+    return next((form for form in forms if form), "minew")
+
+
+def _form_of_value(value: bytes) -> str:
+    """Zebra's tag events beside its beacons have a type and data, too, but no address."""
+    if b'"gw_mac"' in value:
+        return "ruuvi"
+    if b'"BLE_DATA"' in value:
         return "zebra"
-    return "minew"
+    try:
+        shape = _shape.decode(value)
+    except UNDECODABLE:
+        return ""
+    if shape.mac is not None or shape.gateway is not None:
+        return "minew"
+    return "zebra" if shape.type is not None and told(shape.data) else ""
 
 
 def _address(text: str) -> str:

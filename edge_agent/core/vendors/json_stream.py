@@ -3,7 +3,8 @@
 Makers differ, and one reader does it in two ways by its settings: Zebra's send an object, an array
 (batching) or objects one behind the other without anything between. Each value comes out as its own
 bytes, so that one that is wrong is refused alone and with what it was. What is broken in the middle
-costs its own value: the next is looked for behind the next `}` that a `{` follows.
+costs its own value, in an array, too: the next begins at a `{` behind a `}` or a comma. For that,
+brackets count as nothing but what stands between values, once an array is not whole.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ BROKEN_MAX = 100
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _scanner = json.JSONDecoder()
-_BETWEEN = re.compile(r"[ \t\r\n,]*")
-_NEXT = re.compile(r"\}[ \t\r\n]*\{")
+_BETWEEN = re.compile(r"[ \t\r\n,\[\]]*")
+_END = re.compile(r"\}(?=[ \t\r\n,\[\]]*\{)|(?=,[ \t\r\n]*\{)")
+"""Where a value that is broken ends: the next one begins behind it. No run is looked at twice."""
 
 
 def values_in(payload: bytes) -> Iterator[bytes | Unusable]:
@@ -42,7 +44,7 @@ def values_in(payload: bytes) -> Iterator[bytes | Unusable]:
         try:
             elements = _array.decode(content)
         except UNDECODABLE:
-            pass  # Several arrays behind each other, or none: looked through below.
+            pass  # An element is broken, or several arrays: looked through below.
         else:
             yield from (bytes(element) for element in elements[:VALUES_MAX])
             if len(elements) > VALUES_MAX:
@@ -70,39 +72,31 @@ def _cut(content: bytes) -> Iterator[bytes | Unusable]:
     except UnicodeDecodeError:
         yield Unusable("no JSON: bytes that are no text", content)
         return
-    at = values = broken = 0
+    at = _behind(text, 0)
+    values = broken = 0
     while at < len(text):
         try:
             _, end = _scanner.raw_decode(text, at)
         except UNDECODABLE as error:
-            following = _NEXT.search(text, at)
+            found = _END.search(text, at)
             broken += 1
-            end = len(text) if following is None or broken > BROKEN_MAX else following.end() - 1
+            end = len(text) if found is None or broken > BROKEN_MAX else found.end()
             yield Unusable(f"no JSON: {_why(error)}", text[at:end].encode())
         else:
             if values >= VALUES_MAX:
                 yield Unusable(f"more than {VALUES_MAX} values in one message", content)
                 return
-            for element in _elements(text[at:end].encode()):
-                values += 1
-                yield element
+            values += 1
+            yield text[at:end].encode()
         at = _behind(text, end)
+    if not values and not broken:
+        yield Unusable("no JSON: brackets and commas without a value", content)
 
 
 def _behind(text: str, at: int) -> int:
     """Where the next value begins."""
     between = _BETWEEN.match(text, at)
     return between.end() if between else at
-
-
-def _elements(value: bytes) -> Iterator[bytes]:
-    if not value.startswith(b"["):
-        yield value
-        return
-    try:
-        yield from (bytes(element) for element in _array.decode(value)[:VALUES_MAX])
-    except UNDECODABLE:  # Numbers such as NaN, which the scanner lets through.
-        yield value
 
 
 def _why(error: Exception) -> str:

@@ -47,6 +47,10 @@ DECODERS: Mapping[str, Callable[[MqttTable], Decoder]] = {
     "sparkplug": SparkplugDecoder,
 }
 """By the site file's `kind`."""
+EPC_BYTES_MAX = 62
+"""Gen2's length field counts 31 words of 16 bits."""
+CODE_BYTES_MAX = 4_096
+"""As of fixed scanners: the largest QR code holds 2,953 bytes."""
 ANTENNAS_MAX = 256
 RETAINED_MAX = 100
 CATCH_UP_US = 60_000_000
@@ -145,6 +149,12 @@ class VendorReading:
         self, event: Event, gathering: _Gathering, *, retained: bool, received_us: int
     ) -> None:
         match event:
+            case TagSeen(epc=epc) if len(epc) > EPC_BYTES_MAX:
+                reason = f"an EPC of {len(epc)} bytes: none has over {EPC_BYTES_MAX}"
+                gathering.rejects.append(reject(self._source, reason, epc, received_us))
+            case CodeSeen(content=code) if len(code) > CODE_BYTES_MAX:
+                reason = f"a code of {len(code)} bytes: none has over {CODE_BYTES_MAX}"
+                gathering.rejects.append(reject(self._source, reason, code, received_us))
             case TagSeen() | CodeSeen():
                 gathering.reads.append(self._read(event, received_us))
             case BeaconHeard():

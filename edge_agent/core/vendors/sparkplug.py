@@ -13,7 +13,8 @@ STATE messages of other hosts are none of ours and are passed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from contracts.site_mqtt import MqttTable
@@ -42,11 +43,13 @@ SEQUENCES = 256
 NODES_MAX = 64
 """Edge nodes that one topic filter may cover."""
 DEVICES_MAX = 256
-"""Devices of a node."""
+"""Devices of a node that are known, and others that were told dead."""
 REBIRTH_US = 30_000_000
 """A node is asked for its birth at most so often, in domain time."""
 TEMPERATURE_C_MAX = 1_000
 SHOWN_CHARACTERS_MAX = 40
+LOST_SHOWN_MAX = 5
+"""Nodes and devices that are named as dead."""
 BD_SEQ = "bdSeq"
 MICROSECONDS_IN_MS = 1_000
 
@@ -100,9 +103,11 @@ class _Node:
         self.sequence: int | None = None
         self.metrics = _Metrics()
         self.devices: dict[str, _Metrics] = {}
-        self.dead: set[str] = set()
-        """Devices that were told dead."""
+        self.dead: dict[str, None] = {}
+        """Devices that were told dead, in that order."""
         self.asked_us: int | None = None
+        """When it was asked for its birth. A birth leaves it: of two nodes with one name each makes
+        messages of the other look lost, and they would be asked without end."""
 
 
 class SparkplugDecoder:
@@ -145,7 +150,6 @@ class SparkplugDecoder:
         if kind == "NBIRTH":
             node.is_born, node.is_dead = True, False
             node.birth, node.sequence = _birth_number(told.metrics), told.seq
-            node.asked_us = None
             node.metrics = _Metrics(told.metrics)
             node.devices.clear()
             node.dead.clear()
@@ -180,12 +184,13 @@ class SparkplugDecoder:
         if kind == "NDATA":
             return node.metrics.take(told.metrics)
         if kind == "DDEATH":
-            node.dead.add(device)
+            if len(node.dead) < DEVICES_MAX or device in node.devices:
+                node.dead[device] = None
             return device in node.devices
         if kind == "DBIRTH":
             if len(node.devices) < DEVICES_MAX or device in node.devices:
                 node.devices[device] = _Metrics(told.metrics)
-            node.dead.discard(device)
+            node.dead.pop(device, None)
             return True
         return device in node.devices and node.devices[device].take(told.metrics)
 
@@ -221,16 +226,18 @@ class SparkplugDecoder:
 
     def _state(self, news: str) -> StateTold:
         """The device lives if all nodes live that were born, and no device of theirs is dead."""
-        lost = ["/".join(key) for key, node in self._nodes.items() if node.is_dead]
-        lost += [
-            "/".join((*key, device))
-            for key, node in self._nodes.items()
-            if not node.is_dead
-            for device in sorted(node.dead)
-        ]
+        lost = list(islice(self._lost(), LOST_SHOWN_MAX))
         if not lost:
             return StateTold("reading", "")
-        return StateTold("silent", news or f"not alive: {', '.join(lost[:5])}")
+        return StateTold("silent", news or f"not alive: {', '.join(lost)}")
+
+    def _lost(self) -> Iterator[str]:
+        for key, node in self._nodes.items():
+            if node.is_dead:
+                yield "/".join(key)
+        for key, node in self._nodes.items():
+            if not node.is_dead:
+                yield from ("/".join((*key, device)) for device in node.dead)
 
 
 HANDLED = frozenset({"NBIRTH", "NDEATH", "NDATA", "DBIRTH", "DDEATH", "DDATA"})

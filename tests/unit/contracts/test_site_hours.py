@@ -53,6 +53,8 @@ def test_without_hours_none_are_made_up() -> None:
         ),
         ('timezone = "../../etc/passwd"', "must be a time zone"),
         ('holidays = ["1.10.2026"]', "hours.holidays[0]: '1.10.2026': must be a day such as"),
+        ('holidays = ["20261001"]', "hours.holidays[0]: '20261001': must be a day such as"),
+        ('holidays = ["2026-W40-4"]', "hours.holidays[0]: '2026-W40-4': must be a day such as"),
         ('days = ["monday"]', "line 3: hours.days[0]: 'monday': must be 'mon', 'tue'"),
         ('days = ["mon"]\nuntil = "20:00"', "line 4: hours.until: no such field"),
         ("start = 8", "line 3: hours.start: 8: must be a valid string"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -18,7 +19,13 @@ from contracts.fleet import (
     version_of,
 )
 from contracts.site import SiteFile, read_site
-from edge_agent.configuration import FOLDER, STATE, TEXTS_MAX, ConfigurationStore
+from edge_agent.configuration import (
+    FOLDER,
+    STATE,
+    TEXTS_MAX,
+    Configuration,
+    ConfigurationStore,
+)
 from edge_agent.core.configuration import (
     Refusal,
     Start,
@@ -165,6 +172,33 @@ def test_a_push_is_judged() -> None:
         refused = judge_push(pushed, STATE_NOW, site="demo", gateway="dock")
         assert isinstance(refused, Refusal)
         assert words in refused.reasons[0]
+
+
+async def test_a_push_that_cannot_be_judged_is_refused_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise TypeError("unhashable type: 'list'")
+
+    async def trial(_: SiteFile) -> tuple[bool, tuple[str, ...]]:
+        return True, ()
+
+    store = ConfigurationStore(tmp_path)
+    store.keep(kept(GOOD), GOOD)
+    taking = Configuration(store, kept(GOOD), site="demo", gateway="dock", trial=trial)
+    outcomes = []
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        task = group.create_task(taking.run())
+        for number, judge in ((1, fail), (2, judge_push)):
+            monkeypatch.setattr("edge_agent.configuration.judge_push", judge)
+            taking.offer(push(OTHER, number))
+            while taking.state.number != number or taking.state.outcome == "trying":
+                taking.changed.clear()
+                await taking.changed.wait()
+            outcomes.append((taking.state.outcome, taking.state.reasons))
+        task.cancel()
+    refused = ("cannot be judged: TypeError: unhashable type: 'list'",)
+    assert outcomes == [("refused", refused), ("applied", ())]
 
 
 def test_what_was_handled_is_not_handled_again() -> None:

@@ -195,7 +195,6 @@ def test_triggers_powers_and_filters_reach_the_reader_s_settings() -> None:
         ({"include": ["30G4"]}, "hexadecimal digits"),
         ({"antenna_power_dbm": {"0": 20.0}}, "no antenna"),
         ({"antenna_power_dbm": {"one": 20.0}}, "no antenna"),
-        ({"stop_after_s": 3.0}, "need 'start'"),
         ({"profile": "alien"}, "impinj"),
         ({"search_mode": 7}, "6"),
     ],

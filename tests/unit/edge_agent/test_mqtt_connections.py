@@ -5,7 +5,16 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from edge_agent.devices.mqtt_connections import MqttConnection, broker_of, connection_of, key_of
+import paho.mqtt.client as paho
+
+from edge_agent.devices.mqtt_connections import (
+    DeviceClient,
+    DeviceMessage,
+    MqttConnection,
+    broker_of,
+    connection_of,
+    key_of,
+)
 from edge_agent.settings import AgentSettings, agent_settings
 
 SITE = """
@@ -77,3 +86,15 @@ async def test_a_connection_that_everybody_left_is_not_used_again(tmp_path: Path
     before = connections(settings)[0]
     before._inboxes.clear()
     assert connections(settings)[0] is not before
+
+
+async def test_a_message_says_whether_its_broker_sends_it_again(tmp_path: Path) -> None:
+    broker = settings_of(tmp_path, "").broker
+    client = DeviceClient(broker, identifier="agent", session=True, will=None)
+    for again in (False, True):
+        message = paho.MQTTMessage(mid=1, topic=b"impinj/r/status")
+        message.dup = again
+        client._on_message(client._client, None, message)
+        told = client._queue.get_nowait()
+        assert isinstance(told, DeviceMessage)
+        assert told.is_again == again

@@ -288,3 +288,10 @@ def test_a_damaged_conversation_costs_no_more_than_its_neighbours(
     codes = {event.content.decode() for event in found if isinstance(event, Code)}
     hurt = min(place // len(messages[0]), 7)
     assert {code for number, code in enumerate(sent) if abs(number - hurt) > 1} <= codes
+
+
+def test_what_stands_for_fnc1_is_no_reason_to_refuse_a_code() -> None:
+    """`<RS>` is no text by itself."""
+    frames = ScannerFrames(framing_of(ScannerTable(fnc1="<RS>")))
+    frames.receive_data(b"]d210L\x1e010950600013435221A7\r\n")
+    assert frames.next_event() == Code(b"]d210L\x1e010950600013435221A7")

@@ -83,7 +83,8 @@ def test_a_scanner_without_identifiers_is_told_what_it_reads() -> None:
 
 def test_fnc1_may_come_as_another_text() -> None:
     assert identity(b"]C110L~010950600013435221A7~", fnc1="~") == UNIT
-    assert identity(b"]d210L<GS>010950600013435221A7", fnc1="<GS>") == UNIT
+    assert identity(b"]d210L{FNC1}010950600013435221A7", fnc1="{FNC1}") == UNIT
+    assert identity(b"]d210L\x1e010950600013435221A7", fnc1="<RS>") == UNIT
 
 
 @pytest.mark.parametrize(
@@ -185,6 +186,7 @@ def mistakes(text: str) -> list[str]:
     ("text", "told"),
     [
         ('start = "<SXT>"', "no control character <SXT>"),
+        ('fnc1 = "<RSS>"', "no control character <RSS>"),
         ('serial = "spy:///dev/ttyS0?file=x"', "must be a port such as /dev/ttyUSB0"),
         ('serial = "socket://host"', "must be a port such as /dev/ttyUSB0"),
         ('connection = "serial"', "scanner.serial: is missing"),

@@ -185,6 +185,111 @@ def test_what_is_no_toml_names_its_line() -> None:
     assert "not TOML" in mistake.text()
 
 
+HUGE = "0x" + "F" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "path"),
+    [
+        ("port = 5090", "port = {}", "devices[1].port"),
+        ("port = 5090", f"port = {HUGE}", "devices[1].port"),
+        ("number = 2", f"number = {HUGE}", "devices[0].antennas[1].number"),
+        ("number = 1", f"number = {HUGE}", "devices[0].antennas[0].number"),
+        ('id = "packing"', f"id = {HUGE}", "zones[2].id"),
+        ('id = "belt"', f"id = {HUGE}", "devices[1].id"),
+        ('host = "127.0.0.1"', 'host = ["10.0.0.7"]', "devices[0].host"),
+        ('host = "127.0.0.1"', f"host = {HUGE}", "devices[0].host"),
+        ('kind = "scanner"', 'kind = ["llrp"]', "devices[1].kind"),
+        ("session = 2", 'antenna_power_dbm = { "²" = 1.0 }', "devices[0].llrp.antenna_power_dbm"),
+        ('light = "dock/door-1/1"', 'light = "dock/door-1/²"', "gates[0].light"),
+        ('"dock/door-1/1"', f'"dock/door-1/{"9" * 5_000}"', "gates[0].light"),
+        ("port = 5090", f"port = {'1' * 5_000}", ""),
+    ],
+)
+def test_a_value_of_any_type_and_size_is_told_and_raises_nothing(
+    right: str, wrong: str, path: str
+) -> None:
+    assert right in GOOD
+    told = [one for one in mistakes_in(GOOD.replace(right, wrong, 1)) if one.path == path]
+    assert told
+    assert all(len(one.text()) < 250 for one in told)
+
+
+SECOND = """
+[[gateways]]
+id = "yard"
+[[devices]]
+id = "{name}"
+gateway = "{gateway}"
+kind = "scanner"
+location = "conveyor"
+{more}
+[devices.scanner]
+connection = "{connection}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "gateway", "told"),
+    [
+        ('host = "0.0.0.0"\nport = 8443', 'host = "0.0.0.0"\nport = 8443', "yard", None),
+        ("port = 9000", "port = 9000", "dock", "9000 at this gateway is already devices[2]"),
+        ('host = "0.0.0.0"\nport = 9000', "port = 9000", "dock", "9000 at this gateway"),
+    ],
+)
+def test_only_listeners_of_one_gateway_share_no_port(
+    first: str, second: str, gateway: str, told: str | None
+) -> None:
+    one = SECOND.format(name="one", gateway="dock", more=first, connection="server")
+    other = SECOND.format(name="other", gateway=gateway, more=second, connection="server")
+    text = GOOD + one + other.replace('[[gateways]]\nid = "yard"\n', "")
+    if told is None:
+        site_of(text)
+    else:
+        [mistake] = mistakes_in(text)
+        assert mistake.path == "devices[3].port"
+        assert told in mistake.problem
+
+
+def test_a_serial_port_of_a_gateway_has_one_device() -> None:
+    wire = 'serial = "/dev/ttyUSB0"\n'
+    one = SECOND.format(name="one", gateway="dock", more="", connection="serial") + wire
+    other = one.replace('"one"', '"other"').replace('[[gateways]]\nid = "yard"\n', "")
+    [mistake] = mistakes_in(GOOD + one + other)
+    assert mistake.path == "devices[3].scanner.serial"
+    assert "'/dev/ttyUSB0' at this gateway is already devices[2]" in mistake.problem
+    site_of(GOOD + one + other.replace('gateway = "dock"', 'gateway = "yard"'))
+
+
+@pytest.mark.parametrize(
+    ("table", "path"),
+    [
+        ('mqtt]\nauthority = "/a"\nqos = 3', "mqtt.authority"),
+        ('handheld]\ncertificate = "a"\nsign_in_s = "x"', "handheld.key"),
+        ("llrp]\nstop_after_s = 1.0\nsession = 9", "llrp.stop_after_s"),
+        ('[ble.patterns]]\nname = "x"\nid_at = 1\nid_bytes = 99', "ble.patterns[0]"),
+        ('[scanner.codes]]\npattern = "a"\ngtni = 1', "scanner.codes[0].pattern"),
+    ],
+)
+def test_what_does_not_go_together_is_told_beside_a_wrong_field(table: str, path: str) -> None:
+    front = "[[devices." if table.startswith("[") else "[devices."
+    written = GOOD.replace("[devices.llrp]\nsession = 2\npower_dbm = 27.5\n", "")
+    at = written.index('[[devices]]\nid = "belt"')
+    found = mistakes_in(f"{written[:at]}{front}{table.removeprefix('[')}\n{written[at:]}")
+    assert any(one.path == f"devices[0].{path}" and one.line for one in found), found
+    assert len([one for one in found if one.path.startswith("devices[0].")]) > 1
+
+
+def test_a_byte_order_mark_at_the_beginning_is_no_mistake() -> None:
+    assert site_of("\ufeff" + GOOD) == site_of(GOOD)
+
+
+def test_a_line_of_blanks_behind_a_bracket_takes_no_time() -> None:
+    """A search that is cubic in the blanks would take hours here."""
+    text = 'site = "s"\nnote = """\n[' + " " * 20_000 + 'x\n"""\n'
+    assert {one.path for one in mistakes_in(text)} == {"note", "gateways"}
+
+
 def test_an_empty_file_says_what_is_missing() -> None:
     assert {mistake.path for mistake in mistakes_in("")} == {"site", "gateways"}
 

@@ -73,6 +73,16 @@ def test_zebras_ble_events_beside_its_tags() -> None:
     assert decode(recorded.ZEBRA_INVENTORY, "z", format="zebra") == [Alive()]
 
 
+def test_a_zebra_reader_is_known_without_its_format_by_what_it_sends_beside_beacons() -> None:
+    tag, beacon = recorded.ZEBRA_INVENTORY, recorded.ZEBRA_IBEACON
+    assert decode(tag, "zebra/door-2/data") == [Alive()]
+    assert decode(recorded.ZEBRA_HEARTBEAT, "zebra/door-2/data") == [Alive()]
+    for batch in ((tag, beacon), (beacon, tag)):
+        events = decode(b"[" + b",".join(batch) + b"]", "zebra/door-2/data")
+        assert identities(events) == [f"{BEACON}:1:2"]
+        assert not any(isinstance(one, Unusable) for one in events)
+
+
 def test_only_the_named_gateway_counts() -> None:
     for payload, own in ((recorded.MINEW, "AC233FC03641"), (recorded.RUUVI, "c8:25:2d:8e:9c:2c")):
         assert identities(decode(payload, sender=own))

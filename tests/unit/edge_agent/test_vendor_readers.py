@@ -157,6 +157,34 @@ def test_a_broken_object_in_a_batch_costs_only_itself() -> None:
     assert [type(one) for one in found] == [TagSeen, Unusable, TagSeen]
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        recorded.ZEBRA_SIMPLE[:-1],
+        recorded.ZEBRA_SIMPLE[:15],
+        recorded.ZEBRA_INVENTORY.replace(b"-37", b"NaN"),
+        b'{"a" 1}',
+        b"tru",
+    ],
+    ids=["a brace is missing", "cut in a text", "NaN", "no colon", "no object"],
+)
+@pytest.mark.parametrize(("front", "end"), [(b"[", b"]"), (b"", b"")], ids=["array", "commas"])
+def test_a_broken_element_of_an_array_costs_only_itself(
+    broken: bytes, front: bytes, end: bytes
+) -> None:
+    whole = recorded.ZEBRA_SIMPLE
+    found = zebra(front + b",\n".join((whole, broken, whole, whole)) + end)
+    assert [type(one) for one in found] == [TagSeen, Unusable, TagSeen, TagSeen]
+    refused = found[1]
+    assert isinstance(refused, Unusable)
+    assert refused.raw == broken
+
+
+def test_brackets_without_a_value_are_refused() -> None:
+    for raw in (b"[[[", b"[,]", b",", b"]"):
+        assert [type(one) for one in zebra(raw)] == [Unusable]
+
+
 def test_a_tag_without_its_envelope_is_a_tag() -> None:
     found = zebra(b'{"eventNum":1,"format":"epc","idHex":"e2806894000040017790e471"}')
     assert found == [TagSeen(epc=ZEBRA_EPC)]

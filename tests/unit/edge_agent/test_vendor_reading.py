@@ -7,7 +7,7 @@ import vendor_payloads as recorded
 from contracts.site_devices import DeviceTable
 from edge_agent.core.device_watch import DeviceWatch
 from edge_agent.core.vendors.reading import Said, VendorReading
-from edge_agent.core.vendors.repeats import REMEMBERED_MAX, Repeats
+from edge_agent.core.vendors.repeats import REMEMBERED_MAX, REPEATS_S_MAX, Repeats
 from firmware_sim.core.vendors import impinj, zebra
 
 SECOND = 1_000_000
@@ -161,19 +161,39 @@ def test_retained_reads_are_refused_and_retained_states_count() -> None:
     assert state.state == "reading"
 
 
+def sent_again(repeats: Repeats, payload: bytes, topic: str = "t", now_s: float = 0.0) -> bool:
+    """Whether a message that its broker says is sent again is one that was kept."""
+    return repeats.is_repeat(topic, payload, again=True, retained=False, now_s=now_s)
+
+
 def test_a_message_that_was_kept_is_known_once_on_the_next_connection_only() -> None:
     repeats = Repeats()
-    repeats.connected()
+    repeats.connected(0.0)
     repeats.kept("t", b"a")
-    assert not repeats.is_repeat("t", b"a")
-    repeats.connected()
-    assert not repeats.is_repeat("t", b"b")
-    assert not repeats.is_repeat("u", b"a")
-    assert repeats.is_repeat("t", b"a")
-    assert not repeats.is_repeat("t", b"a")
+    assert not sent_again(repeats, b"a")
+    repeats.connected(0.0)
+    assert not sent_again(repeats, b"b")
+    assert not sent_again(repeats, b"a", topic="u")
+    assert sent_again(repeats, b"a")
+    assert not sent_again(repeats, b"a")
     for number in range(3 * REMEMBERED_MAX):
         repeats.kept("t", str(number).encode())
-    repeats.connected()
-    known = [repeats.is_repeat("t", str(n).encode()) for n in range(3 * REMEMBERED_MAX)]
+    repeats.connected(0.0)
+    known = [sent_again(repeats, str(n).encode()) for n in range(3 * REMEMBERED_MAX)]
     assert sum(known) == REMEMBERED_MAX
     assert known[-1]
+
+
+def test_an_equal_message_that_is_new_retained_or_late_is_no_repetition() -> None:
+    """A reader's last will says the same each time that the reader dies."""
+    repeats = Repeats()
+    repeats.connected(0.0)
+    repeats.kept("status", b"connection lost")
+    repeats.connected(5.0)
+    for again, retained in ((False, False), (False, True), (True, True)):
+        assert not repeats.is_repeat(
+            "status", b"connection lost", again=again, retained=retained, now_s=5.0
+        )
+    late_s = 5.0 + REPEATS_S_MAX + 1.0
+    assert not sent_again(repeats, b"connection lost", "status", now_s=late_s)
+    assert not sent_again(repeats, b"connection lost", "status", now_s=5.0)

@@ -12,7 +12,7 @@ from edge_agent.core.vendors.events import (
     StateTold,
     Unusable,
 )
-from edge_agent.core.vendors.sparkplug import REBIRTH_US, SparkplugDecoder
+from edge_agent.core.vendors.sparkplug import DEVICES_MAX, REBIRTH_US, SparkplugDecoder
 from edge_agent.core.vendors.sparkplug_payload import payload_of, rebirth_command, typed
 from firmware_sim.core.vendors.sparkplug import (
     BOOLEAN,
@@ -112,6 +112,28 @@ def test_a_gap_in_the_sequence_is_told_and_the_birth_asked_for_once() -> None:
     assert not asked(again)
     later = node.say("NDATA", 20, Metric("", FLOAT, 1.0, alias=1), at_us=2 + REBIRTH_US)
     assert asked(later)
+
+
+def test_two_nodes_with_one_name_are_not_asked_for_births_without_end() -> None:
+    node = Node()
+    asks = 0
+    for step in range(20):
+        at_us = step * REBIRTH_US // 10
+        asks += asked(node.say("NBIRTH", 0, BD_SEQ, CPU, at_us=at_us))
+        asks += asked(node.say("NDATA", 7, Metric("", INT64, 1, alias=2), at_us=at_us + 1))
+    assert asks == 2
+
+
+def test_devices_that_were_never_born_and_are_told_dead_are_bounded() -> None:
+    node = Node()
+    node.born()
+    node.say("DBIRTH", 1, device="reader")
+    for number in range(2 * DEVICES_MAX):
+        node.say("DDEATH", (number + 2) % 256, device=f"unknown-{number}")
+    (known,) = node.decoder._nodes.values()
+    assert len(known.dead) == DEVICES_MAX
+    node.say("DDEATH", 2, device="reader")
+    assert "reader" in known.dead
 
 
 def test_the_sequence_goes_around() -> None:

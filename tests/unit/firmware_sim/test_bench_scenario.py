@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -104,6 +105,22 @@ def test_json_is_read_as_well_and_told_without_lines() -> None:
     assert told('{"devices": [{"id": "a"}]}', is_json=True) == ["devices[0].kind: is missing"]
     assert told("{", is_json=True)[0].startswith("line 1: not JSON")
     assert told("[]", is_json=True) == ["line 1: must be a table (an object)"]
+
+
+@pytest.mark.parametrize("field", ["id", "kind", "host", "port"])
+def test_a_number_of_any_size_is_told(field: str) -> None:
+    device = 'id = "a"\nkind = "scanner"\nport = 1\nhost = "h"\n'
+    huge = re.sub(rf"(?m)^{field} = .*$", f"{field} = 0x{'F' * 5_000}", device)
+    assert told(f"[[devices]]\n{huge}[[devices]]\n{huge}")
+    digits = "1" * 5_000
+    assert told(f"seed = {digits}") == ["a number with too many digits"]
+    assert told(f'{{"seed": {digits}}}', is_json=True) == ["a number with too many digits"]
+
+
+def test_a_byte_order_mark_at_the_beginning_is_no_mistake() -> None:
+    right = '[[devices]]\nid = "a"\nkind = "scanner"\n'
+    assert isinstance(read_scenario(f"\ufeff{right}"), ScenarioFile)
+    assert told(f"\ufeff{right}port = -1")[0].startswith("line 4: devices[0].port")
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -126,7 +126,9 @@ def test_the_agent_understands_the_site_file_of_each_kind(name: str) -> None:
 
 
 def test_a_site_file_has_all_devices_and_each_place_once() -> None:
-    devices = [SiteDevice(kind, f"d{n}", "h", n + 1, "p") for n, kind in enumerate(KINDS.values())]
+    devices = [
+        SiteDevice(kind, f"d{n}", "h", n + 1, f"p{n}") for n, kind in enumerate(KINDS.values())
+    ]
     site = read_site(site_text(devices))
     assert isinstance(site, SiteFile), [mistake.text() for mistake in site]
     assert len(site.devices) == len(KINDS)
