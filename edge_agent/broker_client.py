@@ -29,6 +29,8 @@ class NotPermittedError(PlainWordsError):
 class BrokerClient(SteadyClient):
     """As `aiomqtt.Client`, for one connection."""
 
+    ENDED_EARLY = "the broker closed the connection"
+
     def __init__(
         self,
         broker: Broker,
@@ -112,17 +114,3 @@ class BrokerClient(SteadyClient):
         if reason_code.is_failure and not self._refusal.done():
             self._refusal.set_result(str(reason_code))
         super()._on_publish(client, userdata, mid, reason_code, properties)
-
-    def _on_disconnect(
-        self,
-        client: paho.Client,
-        userdata: Any,
-        flags: paho.DisconnectFlags,
-        reason_code: ReasonCode,
-        properties: Properties | None = None,
-    ) -> None:
-        # A connection that ends before it was accepted: the library would wait for its time-out.
-        if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError("the broker closed the connection"))
-            return
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)

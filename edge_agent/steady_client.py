@@ -10,15 +10,35 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import aiomqtt
+import paho.mqtt.client as paho
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 T = TypeVar("T")
 
 
 class SteadyClient(aiomqtt.Client):
     """As `aiomqtt.Client`, for one connection."""
+
+    ENDED_EARLY: ClassVar[str]
+    """What is said of a connection that ends before the broker accepted it."""
+
+    def _on_disconnect(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        flags: paho.DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        """End the wait for a broker's first word, too: the library would wait it out."""
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError(self.ENDED_EARLY))
+            return
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
     async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109
         """Wait for an answer; none comes any more on a connection that is lost."""

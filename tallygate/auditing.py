@@ -53,17 +53,16 @@ class Published(NamedTuple):
 def run_verify(published: Published, postgres: str | None, site: str) -> int:
     """Verify the chain in the database; 0 where it is whole, 1 where it is not."""
     key, heads = published.key_path(), published.heads_path()
-    with look_into(published.folder, postgres, site):
-        pass
-    url = find_postgres(published.folder, postgres)
+    url = _ledger_of(published.folder, postgres, site)
     return _told(lambda: verify(url, site, heads, key))
 
 
 def run_verify_balances(folder: Path, postgres: str | None, site: str) -> int:
     """Recompute the books from the movements; 0 where they are right."""
     console = plain_console()
-    with look_into(folder, postgres, site), told_errors():
-        report = verify_books(find_postgres(folder, postgres), site)
+    url = _ledger_of(folder, postgres, site)
+    with told_errors():
+        report = verify_books(url, site)
     console.print(f"{report.movements:,} movements recomputed")
     if not report.findings:
         console.print("[green]The books are what the movements say.[/green]")
@@ -100,13 +99,12 @@ def run_export(folder: Path, postgres: str | None, site: str, path: Path) -> int
     clock = stack_clock(folder)
     at_us = clock.domain_us(time.time_ns() // 1000)
     console = plain_console()
-    with look_into(folder, postgres, site):
-        pass
+    url = _ledger_of(folder, postgres, site)
     try:
         with told_errors(), Progress(console=console, transient=True) as progress:
             task = progress.add_task("entries", total=None)
             count = export(
-                find_postgres(folder, postgres),
+                url,
                 site,
                 path,
                 at_us=at_us,
@@ -124,11 +122,10 @@ def run_export(folder: Path, postgres: str | None, site: str, path: Path) -> int
 def run_prove(published: Published, postgres: str | None, site: str, entry: str, path: Path) -> int:
     """Write the proof of one entry to a file."""
     heads, key = published.heads_path(), published.key_path()
-    with look_into(published.folder, postgres, site):
-        pass
+    url = _ledger_of(published.folder, postgres, site)
     try:
         with told_errors():
-            proof = prove(find_postgres(published.folder, postgres), heads, key, site, entry)
+            proof = prove(url, heads, key, site, entry)
         if isinstance(proof, str):
             raise TallygateError(proof)
         path.write_bytes(canonical(proof) + b"\n")
@@ -139,6 +136,12 @@ def run_prove(published: Published, postgres: str | None, site: str, entry: str,
         f" verify --proof {path} --public-key {PUBLIC_KEY}`.",
     )
     return 0
+
+
+def _ledger_of(folder: Path, postgres: str | None, site: str) -> str:
+    """The URL of a ledger that is there and knows the site. Raises TallygateError."""
+    with look_into(folder, postgres, site):
+        return find_postgres(folder, postgres)
 
 
 def _told(check: Callable[[], VerifyReport]) -> int:

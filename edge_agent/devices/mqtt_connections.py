@@ -80,6 +80,8 @@ class DeviceMessage(aiomqtt.Message):
 class DeviceClient(SteadyClient):
     """A client that acknowledges when it is told to."""
 
+    ENDED_EARLY = "lost before the broker's answer"
+
     def __init__(
         self, broker: Broker, *, identifier: str, session: bool, will: aiomqtt.Will | None
     ) -> None:
@@ -123,19 +125,6 @@ class DeviceClient(SteadyClient):
         told = DeviceMessage._from_paho_message(message)  # noqa: SLF001 - as aiomqtt does itself.
         told.is_again = bool(message.dup)
         self._queue.put_nowait(told)
-
-    def _on_disconnect(
-        self,
-        client: paho.Client,
-        userdata: Any,
-        flags: paho.DisconnectFlags,
-        reason_code: ReasonCode,
-        properties: Properties | None = None,
-    ) -> None:
-        """A connection that is lost before the broker's first word is lost at once."""
-        if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError("lost before the broker's answer"))
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
 
 class MqttConnection:

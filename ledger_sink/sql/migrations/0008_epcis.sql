@@ -13,14 +13,13 @@ create or replace trigger insert_only before update or delete or truncate on led
 
 -- Enter events of kind epcis that are not there yet, with the identities that they speak of. An event that is there is
 -- skipped by its id alone: partners add times and ids of their own to an event, and it is still the same. Gives how
--- many are new.
+-- many are new. (ledger.append_any is made in 0011, out of ledger.append.)
 create or replace function ledger.capture(
     of_site text, at_us bigint, ids text[], happened bigint[], identities text[], locations text[], payloads bytea[],
     mentioning text[], mentioned text[]
 ) returns bigint language plpgsql security definer set search_path = ledger, pg_temp as $$
 declare
     before_seq bigint := (ledger.lock_chain(of_site)).seq;
-    new_ids text[];
     after_seq bigint;
 begin
     select a.last_seq into after_seq
@@ -34,7 +33,7 @@ begin
             order by u.id, u.place
         ) g
         where (select true from ledger.entries e where e.site = of_site and e.id = g.id) is null
-    ) n, ledger.append(
+    ) n, ledger.append_any(
         of_site, at_us, n.ids, array_fill('epcis'::text, array[n.count]), n.happened, n.identities, n.locations,
         n.payloads, array_fill(null::bigint, array[n.count]), array_fill(0::bigint, array[n.count])
     ) a
