@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+import msgspec
+
 from contracts.base import SCHEMA, Record
 
 TEXT_BYTES_MAX = 200
@@ -117,6 +119,22 @@ class BookPlace(Record, tag="book_place", frozen=True, kw_only=True):
     """The warehouse that it lies in."""
 
 
+class BookData(Record, tag="book_data", frozen=True, kw_only=True):
+    """What the books know beside items and locations (payload of an entry of kind `book`).
+
+    The newest of `what` and `key` counts; `contracts.accounting` says what a body holds.
+    """
+
+    schema: int = SCHEMA
+    """Version of this record."""
+    what: str
+    """A `contracts.accounting.BookDataKind`."""
+    key: str
+    """Of what: an item's number, a code; empty where there is one only."""
+    body: msgspec.Raw
+    """A JSON object: the model's fields, sorted."""
+
+
 class PeriodClosed(Record, tag="period_closed", frozen=True, kw_only=True):
     """Nothing that happened before may be posted any more (payload of an entry of kind `book`).
 
@@ -148,6 +166,10 @@ class Posting(Record, frozen=True, kw_only=True):
     """Whether it is promised."""
     owner: str = ""
     """Whose it is, where it is not ours (consignment)."""
+    container: str = ""
+    """The identity of the pallet or case with which it moved; it says how, and is no dimension."""
+    is_inferred: bool = False
+    """True: its container was seen, it was not."""
 
 
 class Movement(Record, tag="movement", frozen=True, kw_only=True):

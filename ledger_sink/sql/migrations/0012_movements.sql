@@ -59,12 +59,16 @@ $$;
 create or replace function ledger.mistake_in_line(raw json) returns text language sql immutable parallel safe as $$
     select case
         when json_typeof(raw) <> 'object' then 'it is no JSON object'
-        when ledger.fields_of(raw) <> '{batch,disposition,item,location,owner,quantity,reservation,serial}'
-            then 'its fields are not item, location, quantity, batch, serial, disposition, reservation and owner, '
-                || 'each once'
-        when exists (select from json_each(raw) f where not ledger.is_short_text(f.value)) then (
+        when ledger.fields_of(raw)
+            <> '{batch,container,disposition,is_inferred,item,location,owner,quantity,reservation,serial}'
+            then 'its fields are not item, location, quantity, batch, serial, disposition, reservation, owner, '
+                || 'container and is_inferred, each once'
+        when json_typeof(raw -> 'is_inferred') <> 'boolean' then 'is_inferred is neither true nor false'
+        when exists (
+            select from json_each(raw) f where f.key <> 'is_inferred' and not ledger.is_short_text(f.value)
+        ) then (
             select format('%s is not up to 200 bytes of text', string_agg(f.key, ', ')) from json_each(raw) f
-            where not ledger.is_short_text(f.value)
+            where f.key <> 'is_inferred' and not ledger.is_short_text(f.value)
         )
         when raw ->> 'quantity' !~ '^-?[0-9]{1,15}(\.[0-9]{1,6})?$' then format('%s is no quantity', raw ->> 'quantity')
         when raw ->> 'disposition' not in ('inspection', 'available', 'frozen', 'damaged', 'expired')
