@@ -81,6 +81,8 @@ class Voucher(Record, tag="voucher", frozen=True, kw_only=True):
     """Their debits equal their credits."""
     reverses: str = ""
     """The voucher that it takes back."""
+    is_proposal: bool = False
+    """True: the site's ERP leads, and this is what it is asked to book."""
 
 
 class Layer(Record, frozen=True, kw_only=True):

@@ -75,6 +75,8 @@ create table if not exists ledger.vouchers (
     recorded_us bigint not null,
     currency text not null,
     reverses text not null,
+    -- The site's ERP leads, and this is what it is asked to book.
+    is_proposal boolean not null,
     primary key (site, seq),
     unique (site, id)
 );
