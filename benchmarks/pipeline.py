@@ -43,7 +43,14 @@ from contracts.reads import SpooledBatch
 from contracts.topics import kafka_topic
 from ledger_sink.migrate import migrate
 from stream_processors.core.bridge import Bridge
-from stream_processors.io.kafka_log import LogTopics, bounds_of, consumer, producer
+from stream_processors.io.kafka_log import (
+    Bounds,
+    KafkaDownError,
+    LogTopics,
+    bounds_of,
+    consumer,
+    producer,
+)
 from tallygate.servers.child import ChildServer
 from tallygate.servers.find import Kind, find_servers, server_for
 
@@ -164,16 +171,28 @@ def watch(
             break
         assert quiet_s < STALLED_SECONDS_MAX, f"{name} stopped before the last record"
         time.sleep(POLL_SECONDS)
-    seen = sum(one.end for one in bounds_of(kafka, topic, n).values())
+    seen = sum(one.end for one in patient_bounds(kafka, topic, n).values())
     reader.close()
     return Measured(name, last_s - first_s, last_cpu - first_cpu, seen)
+
+
+def patient_bounds(kafka: str, topic: str, n: int) -> dict[int, Bounds]:
+    """The bounds, asked until they are told: a broker under such a load may be late once."""
+    began_s = time.monotonic()
+    while True:
+        try:
+            return bounds_of(kafka, topic, n)
+        except (KafkaDownError, KafkaException):
+            if time.monotonic() > began_s + STALLED_SECONDS_MAX:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 def reached(kafka: str, topic: str, ends: tuple[int, ...]) -> bool:
     """Whether the last output of each partition is that of the last record."""
     reader = consumer(kafka)
     try:
-        for each, bounds in bounds_of(kafka, topic, len(ends)).items():
+        for each, bounds in patient_bounds(kafka, topic, len(ends)).items():
             if bounds.end == bounds.first:
                 return False
             reader.assign([TopicPartition(topic, each, bounds.end - 1)])
