@@ -43,8 +43,8 @@ from contracts.reads import SpooledBatch
 from contracts.topics import kafka_topic
 from ledger_sink.migrate import migrate
 from stream_processors.core.bridge import Bridge
+from stream_processors.core.log_check import Bounds
 from stream_processors.io.kafka_log import (
-    Bounds,
     KafkaDownError,
     LogTopics,
     bounds_of,
