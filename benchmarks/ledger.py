@@ -5,15 +5,16 @@
 
 The same rows (location events as the sink makes them, batches of 1,000, each a transaction of its
 own) go into a bare table by COPY and into the ledger by its one function, which chains and skips
-duplicates; in turns, so that a noisy machine hurts both. Movements of two postings each are posted
-with all checks and balances, and compared with a bare COPY of as many rows as they lead to. Then
-the chain is read back, and its verification in memory compared with one SHA-256 of each payload.
+duplicates; in turns, so that a noisy machine hurts both. Movements, and documents with movement,
+voucher and valuations, are posted with all checks and compared with a bare COPY of the rows that
+they lead to (`benchmarks.books`). Then the chain is read back. Beside it stands what one processor
+verifies in memory, compared with one SHA-256 of each payload (`benchmarks.ledger_verification`
+measures verification in full).
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import hashlib
 import tempfile
 import time
@@ -21,26 +22,17 @@ from pathlib import Path
 
 import psycopg
 
-from contracts.books import BookItem, BookPlace, Movement, PlaceKind, Posting
+from benchmarks import books
+from benchmarks.ledger_verification import in_memory
 from contracts.codec import canonical
 from contracts.events import Direction, Entry, EntryKind, LocationEvent, LocationKind
 from contracts.ids import content_id
-from ledger_sink.books import Books
-from ledger_sink.core.chain import ChainEntry, content_of
-from ledger_sink.core.heads import Head, ReadHead, truncated
-from ledger_sink.core.verification import ChainCheck
 from ledger_sink.migrate import migrate
 from ledger_sink.postgres_ledger import PostgresLedger, connect
 from ledger_sink.rows import ledger_rows
 from tallygate.servers.find import Kind, find_servers, server_for
 
 SITE = "bench"
-BOOKS_SITE = "books"
-ITEMS = 500
-MOVEMENTS = 100
-"""Movements that a document's lines make at once."""
-ROWS_OF_MOVEMENT = 3
-"""An entry and two postings; balances come on top."""
 BATCH = 1_000
 """Entries a transaction: a busy sink's step."""
 COLUMNS = (
@@ -127,59 +119,6 @@ def append(ledger: PostgresLedger, batch: list[Entry]) -> float:
     return time.monotonic() - began
 
 
-def post_rate(connection: psycopg.Connection, count: int) -> float:
-    """Movements a second, posted in batches of a hundred."""
-    books = Books(PostgresLedger(connection, BOOKS_SITE))
-    for location, kind in (("A", PlaceKind.ZONE), ("supplier", PlaceKind.SUPPLIER)):
-        books.put(BookPlace(location=location, kind=kind), 5)
-    for number in range(ITEMS):
-        books.put(BookItem(item=f"item-{number}"), 5)
-    movements = [
-        Movement(
-            id=f"m{number}",
-            document=f"GR-{number // 10}",
-            step="goods_receipt",
-            happened_us=number,
-            postings=(
-                Posting(item=f"item-{number % ITEMS}", location="supplier", quantity="-3"),
-                Posting(item=f"item-{number % ITEMS}", location="A", quantity="3"),
-            ),
-        )
-        for number in range(count)
-    ]
-    began = time.monotonic()
-    for start in range(0, count, MOVEMENTS):
-        for posted in books.post(movements[start : start + MOVEMENTS], 10**15):
-            assert posted.outcome == "entered", posted.problem
-    return count / (time.monotonic() - began)
-
-
-def verify_rate(rows: list[ChainEntry]) -> tuple[float, float]:
-    """Entries a second: verified against a head, and only hashed."""
-    contents = tuple(truncated(content_of(SITE, row)) for row in rows)
-    head = Head(
-        site=SITE,
-        first=1,
-        seq=len(rows),
-        hash=rows[-1].hash.hex(),
-        contents="",
-        signed_at_us=5,
-        previous="",
-        key="",
-    )
-    gc.collect()
-    began = time.thread_time()
-    check = ChainCheck(SITE, [ReadHead(head, contents)])
-    check.take(rows)
-    report = check.report(chain_seq=len(rows))
-    verified = len(rows) / (time.thread_time() - began)
-    assert not report.findings, report.findings
-    began = time.thread_time()
-    for row in rows:
-        hashlib.sha256(row.payload).digest()
-    return verified, len(rows) / (time.thread_time() - began)
-
-
 def measure(url: str, count: int) -> None:
     """Measure and print."""
     migrate(url)
@@ -195,22 +134,26 @@ def measure(url: str, count: int) -> None:
         size = bare.execute(
             "select pg_total_relation_size('ledger.entries'), pg_total_relation_size('bare')"
         ).fetchone()
-        posted = post_rate(connection, max(MOVEMENTS, count // 40))
+        moved, documents = books.measure(connection, max(books.BATCH, count // 40))
     assert size is not None
     with ledger_rows(url, SITE) as stored:
         began = time.monotonic()
-        rows = [row for batch in stored.batches() for row in batch.entries]
+        read = sum(len(batch.entries) for batch in stored.batches())
         read_s = time.monotonic() - began
-    verified, hashed = verify_rate(rows)
-    print(f"{'':34}{'entries/s':>12}{'ratio':>8}")
+    assert read == count
+    verified, hashed = in_memory(count)
+    print(f"{'':34}{'rows/s':>12}{'ratio':>8}")
     print(f"{'bare COPY':34}{count / copied:>12,.0f}{1:>8.2f}")
     print(f"{'ledger.append':34}{count / appended:>12,.0f}{copied / appended:>8.2f}")
-    rate = ROWS_OF_MOVEMENT * posted * copied / count
-    print(f"{'movements (3 rows and balances)':34}{posted:>12,.0f}{rate:>8.2f}")
+    for name, one in (("movements", moved), ("documents", documents)):
+        print(f"{f'bare COPY of the rows of {name}':34}{one.copied_per_second:>12,.0f}{1:>8.2f}")
+        rows = f"{name}, {one.rows:.1f} rows each"
+        print(f"{rows:34}{one.rows_per_second:>12,.0f}{one.ratio:>8.2f}")
     print(f"{'one SHA-256 of each payload':34}{hashed:>12,.0f}{1:>8.2f}")
     print(f"{'chain verification, per core':34}{verified:>12,.0f}{verified / hashed:>8.2f}")
     print(f"{'reading the chain back':34}{count / read_s:>12,.0f}")
     ours, plain = (bytes_ / count for bytes_ in size)
+    print(f"movements a second: {moved.per_second:,.0f}, documents: {documents.per_second:,.0f}")
     print(f"bytes an entry on disk, indexes included: {ours:,.0f} (bare {plain:,.0f})")
 
 

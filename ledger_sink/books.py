@@ -1,35 +1,61 @@
-"""The books of a site: master data in, movements in, balances out, and their proof."""
+"""The books of a site: master data in, movements in, balances out."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-import psycopg
-from psycopg import IsolationLevel
 
-from contracts.books import BookItem, BookPlace, Movement, PeriodClosed
+from contracts.accounting import (
+    BatchCard,
+    BillOfMaterials,
+    BookDataKind,
+    BookSettings,
+    Chart,
+    Costing,
+    ItemCard,
+    Party,
+    Planning,
+    PostingRules,
+    TaxCode,
+    Units,
+)
+from contracts.books import BookData, BookItem, BookPlace, Movement, PeriodClosed
 from contracts.codec import canonical
-from ledger_sink.core.books_check import Balance as Kept
-from ledger_sink.core.books_check import BooksCheck, Key, Line, Made
-from ledger_sink.core.verification import FINDINGS_MAX, Finding
+from contracts.documents import EnteredDocument, Written
+from contracts.vouchers import ItemValuation, Voucher
+from ledger_sink.core.books_check import Key
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.sql import queries
 
 QUERIES = queries("books")
-BATCH = 2_000
-"""Rows read at once."""
+MODELS: Mapping[BookDataKind, type[Written]] = {
+    BookDataKind.SETTINGS: BookSettings,
+    BookDataKind.CHART: Chart,
+    BookDataKind.RULES: PostingRules,
+    BookDataKind.TAX: TaxCode,
+    BookDataKind.COSTING: Costing,
+    BookDataKind.UNITS: Units,
+    BookDataKind.BILL_OF_MATERIALS: BillOfMaterials,
+    BookDataKind.PLANNING: Planning,
+    BookDataKind.BATCH: BatchCard,
+    BookDataKind.ITEM_CARD: ItemCard,
+    BookDataKind.PARTY: Party,
+}
+"""What the body of each kind of data is."""
 
 
 class Posted(NamedTuple):
-    """What became of a movement."""
+    """What became of a movement or a document."""
 
     outcome: str
-    """`entered`, `known` (the same was there) or `refused`."""
+    """`entered`, `known` (the same was there) or `refused`. Of a document also `stale` (an item's
+    valuation or a document that refers to the same one is newer than what it was prepared from) and
+    `skipped` (it has something in common with one before it that became nothing): both are to be
+    prepared again."""
     seq: int | None
     """Its entry."""
     problem: str | None
@@ -43,11 +69,24 @@ class Balance(NamedTuple):
     quantity: Decimal
 
 
-class BooksReport(NamedTuple):
-    """What recomputing the books found."""
+class Kept(NamedTuple):
+    """Data of the books that counts now."""
 
-    movements: int
-    findings: tuple[Finding, ...]
+    seq: int
+    """The entry that says so."""
+    body: Written
+    """The model of its kind."""
+
+
+class Prepared(NamedTuple):
+    """A document with all that it leads to."""
+
+    document: EnteredDocument
+    movement: Movement | None
+    """None: it moves nothing."""
+    vouchers: Sequence[Voucher]
+    valuations: Sequence[ItemValuation]
+    """Of the items whose value or valued quantity it changes, behind it."""
 
 
 class Books:
@@ -55,6 +94,11 @@ class Books:
 
     def __init__(self, ledger: PostgresLedger) -> None:
         self._ledger = ledger
+
+    @property
+    def ledger(self) -> PostgresLedger:
+        """The ledger that they are kept in."""
+        return self._ledger
 
     def put(self, record: BookItem | BookPlace | PeriodClosed, at_us: int) -> bool:
         """Enter master data; False: it was so already.
@@ -64,6 +108,66 @@ class Books:
         """
         (row,) = self._rows("put_book", at_us=at_us, payload=canonical(record))
         return bool(row[0])
+
+    def put_data(self, what: BookDataKind, key: str, body: Written, at_us: int) -> bool:
+        """Enter data of the books; False: it was so already.
+
+        Raises psycopg.errors.CheckViolation where it would turn stock or vouchers that are there
+        into something else; else psycopg.Error.
+        """
+        assert type(body) is MODELS[what], what
+        data = BookData(what=what, key=key, body=msgspec.Raw(_sorted(body)))
+        (row,) = self._rows("put_book", at_us=at_us, payload=canonical(data))
+        return bool(row[0])
+
+    def data_now(self, *what: BookDataKind) -> dict[tuple[BookDataKind, str], Kept]:
+        """All data of these kinds that counts, by kind and key; none named: of all kinds."""
+        rows = self._rows("data_now", what=[str(one) for one in what or BookDataKind])
+        return {
+            (BookDataKind(kind), key): Kept(
+                seq, MODELS[BookDataKind(kind)].model_validate_json(body)
+            )
+            for kind, key, seq, body in rows
+        }
+
+    def bases(self, items: Sequence[str]) -> dict[str, int]:
+        """What `post_documents` compares with: ask before reading what documents are made from.
+
+        Of each item the entry of its newest valuation (0: none), and under the empty name the entry
+        of the newest document.
+        """
+        return dict(self._rows("bases", items=list(items)))
+
+    def post_documents(
+        self, prepared: Sequence[Prepared], bases: Mapping[str, int], at_us: int
+    ) -> list[Posted]:
+        """Post documents in order, each whole or not at all. Raises psycopg.Error.
+
+        `bases` is what `bases` gave before they were prepared, one after the other as if each were
+        entered.
+        """
+        vouchers = [
+            (place, canonical(one))
+            for place, each in enumerate(prepared, 1)
+            for one in each.vouchers
+        ]
+        valuations = [
+            (place, canonical(one))
+            for place, each in enumerate(prepared, 1)
+            for one in each.valuations
+        ]
+        rows = self._rows(
+            "post_documents",
+            at_us=at_us,
+            documents=[_payload(one.document) for one in prepared],
+            movements=[one.movement and _payload(one.movement) for one in prepared],
+            vouchers=[payload for _, payload in vouchers],
+            voucher_places=[place for place, _ in vouchers],
+            valuations=[payload for _, payload in valuations],
+            valuation_places=[place for place, _ in valuations],
+            bases=json.dumps(dict(bases)),
+        )
+        return [Posted(*row) for row in rows]
 
     def post(self, movements: Sequence[Movement], at_us: int) -> list[Posted]:
         """Post movements in order; a refused one harms no other. Raises psycopg.Error."""
@@ -89,47 +193,19 @@ class Books:
         return self._ledger.connection.execute(QUERIES[name], everything).fetchall()
 
 
-def _payload(movement: Movement) -> bytes:
+def _sorted(body: Written) -> bytes:
+    """A model as canonical JSON: its fields sorted, decimals as text."""
+    fields: dict[str, Any] = body.model_dump(mode="json")
+    return msgspec.json.encode(fields, order="sorted")
+
+
+def _payload(record: Movement | EnteredDocument) -> bytes:
     """The payload; of what canonical JSON cannot hold still bytes, which the ledger refuses."""
     try:
-        return canonical(movement)
+        return canonical(record)
     except (UnicodeEncodeError, OverflowError):
-        return json.dumps(msgspec.to_builtins(movement)).encode()
+        return json.dumps(msgspec.to_builtins(record)).encode()
 
 
 def _balances(rows: Sequence[tuple]) -> list[Balance]:  # type: ignore[type-arg]
     return sorted(Balance(Key(*row[:7]), row[7]) for row in rows)
-
-
-def verify_books(postgres_url: str, site: str) -> BooksReport:
-    """Recompute everything from the movements' payloads. Raises psycopg.Error."""
-    with psycopg.connect(postgres_url) as connection:
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        check = BooksCheck()
-        findings: list[Finding] = []
-        for seq, payload in _rows(connection, "all_books", site):
-            findings += check.take_book(seq, payload)
-        by_entry = groupby(_rows(connection, "all_movements", site), key=lambda row: row[:3])
-        for (seq, recorded_us, payload), rows in by_entry:
-            lines = [
-                Line(row[3], Key(*row[4:11]), row[11], row[12], row[13], row[14])
-                for row in rows
-                if row[3] is not None
-            ]
-            findings += check.take(seq, recorded_us, payload, lines)
-        balances = {
-            Key(*row[:7]): Kept(row[7], row[8]) for row in _rows(connection, "all_balances", site)
-        }
-        made = {Made(row[0], row[1], tuple(row[2])) for row in _rows(connection, "all_made", site)}
-        findings += check.report(balances, made)
-        findings += [check.stray(row[0]) for row in _rows(connection, "stray_postings", site)]
-    return BooksReport(check.movements, tuple(findings[:FINDINGS_MAX]))
-
-
-def _rows(connection: psycopg.Connection, name: str, site: str) -> Iterator[tuple]:  # type: ignore[type-arg]
-    """A query's rows, read in batches."""
-    with connection.cursor(name) as cursor:
-        cursor.itersize = BATCH
-        cursor.execute(QUERIES[name], {"site": site}, binary=True)
-        yield from cursor

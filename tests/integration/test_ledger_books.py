@@ -30,9 +30,10 @@ from contracts.books import (
     Tracking,
 )
 from contracts.codec import canonical
-from ledger_sink.books import Balance, Books, verify_books
+from ledger_sink.books import Balance, Books
 from ledger_sink.core.books_check import Key
 from ledger_sink.postgres_ledger import PostgresLedger, connect
+from ledger_sink.verify_books import verify_books
 from tests.integration.test_command_line_looks import tallygate
 from tests.support.servers import Fresh
 
@@ -179,7 +180,8 @@ def test_the_table_itself_takes_no_unbalanced_movement_and_none_in_two_goes(
     post(books, move("m1", "3"))
     insert = (
         "insert into ledger.postings select site, {seq}, {line}, item, batch, serial, location,"
-        " disposition, reservation, owner, {quantity}, happened_us, recorded_us, balance"
+        " disposition, reservation, owner, container, is_inferred, {quantity}, happened_us,"
+        " recorded_us, balance"
         " from ledger.postings where {where}"
     )
     with pytest.raises(psycopg.errors.CheckViolation, match="does not balance"):
@@ -381,7 +383,7 @@ def test_the_command_says_whether_the_books_are_right(
     post(books, move("m1", "10"))
     where = ("--postgres", embedded.postgres_url, "--site", "demo", "--data", str(tmp_path))
     code, said = tallygate("verify", "--balances", *where)
-    assert (code, "The books are what the movements say." in said) == (0, True), said
+    assert (code, "The books are what the entries say." in said) == (0, True), said
     connection.execute("update ledger.balances set quantity = 11 where location = 'A'")
     code, said = tallygate("verify", "--balances", *where)
     assert (code, "the book of bolt at A is 10, not 11" in said) == (1, True), said

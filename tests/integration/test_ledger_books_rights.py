@@ -44,7 +44,8 @@ def test_entries_that_stand_for_rows_are_made_by_their_functions_alone(
     connection: Connection, role: str
 ) -> None:
     for function, kind in (
-        *(("append", kind) for kind in ("movement", "book", "epcis")),
+        *(("append", kind) for kind in ("movement", "document", "voucher", "book", "epcis")),
+        *(("append", kind) for kind in ("commissioned", "decommissioned")),
         ("append_any", "device"),
     ):
         with connection.transaction(force_rollback=True):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal, localcontext
 from typing import Any
 
 import psycopg
@@ -26,9 +25,9 @@ from contracts.books import (
     Tracking,
 )
 from contracts.codec import canonical
-from ledger_sink.books import Books, verify_books
-from ledger_sink.core.books_check import Balance, BooksCheck, Key, Line
+from ledger_sink.books import Books
 from ledger_sink.postgres_ledger import PostgresLedger, connect
+from ledger_sink.verify_books import verify_books
 from tests.integration.test_ledger_books import NOW, SECOND, at, move, post, set_up
 from tests.support.servers import Fresh
 
@@ -364,23 +363,6 @@ def test_the_largest_quantities_still_fit_a_discrepancy(
     found = connection.execute("select max(quantity) from ledger.discrepancies")
     assert found.fetchone() == (2**53,)
     assert verify_books(embedded.postgres_url, "demo").findings == ()
-
-
-def test_the_check_adds_exactly_whatever_the_caller_rounds_to() -> None:
-    key = Key("bolt", "A", "", "", "available", "none", "")
-    check = BooksCheck()
-    found: list[object] = []
-    with localcontext(prec=6):
-        for seq, quantity in ((1, "999999999999999.999999"), (2, "0.000001")):
-            balance = Decimal("999999999999999.999999" if seq == 1 else "1000000000000000.000000")
-            line = Line(1, key, Decimal(quantity), 5, 9, balance)
-            posting = Posting(item="bolt", location="A", quantity=quantity)
-            payload = canonical(
-                Movement(id="m", document="", step="", happened_us=5, postings=(posting,))
-            )
-            found += check.take(seq, 9, payload, [line])
-        found += check.report({key: Balance(Decimal(10**15), 2)}, set())
-    assert found == []
 
 
 CHANGES: list[tuple[BookItem | BookPlace, str]] = [

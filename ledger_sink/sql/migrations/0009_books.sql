@@ -79,6 +79,10 @@ create table if not exists ledger.postings (
     disposition text not null check (disposition in ('inspection', 'available', 'frozen', 'damaged', 'expired')),
     reservation text not null check (reservation in ('none', 'allocated', 'picked')),
     owner text not null,
+    -- The pallet or case with which it moved; it says how, and is no dimension.
+    container text not null,
+    -- Its container was seen, it was not.
+    is_inferred boolean not null,
     quantity numeric not null check (quantity <> 0),
     happened_us bigint not null,
     recorded_us bigint not null,
@@ -133,8 +137,11 @@ create or replace trigger insert_only before update or delete or truncate on led
     for each statement execute function ledger.refuse_change();
 
 -- Double entry by constraint: whoever inserts postings inserts whole movements that sum to zero, or nothing.
-create or replace function ledger.check_double_entry() returns trigger language plpgsql as $$
+-- Planned each time, for the table as large as it is then.
+create or replace function ledger.check_double_entry() returns trigger language plpgsql
+set plan_cache_mode = force_custom_plan as $$
 declare
+    of_site text;
     wrong record;
 begin
     select n.seq, n.item, sum(n.quantity) as quantity into wrong
@@ -143,14 +150,14 @@ begin
         raise exception 'movement % does not balance: % of item % is left over', wrong.seq, wrong.quantity, wrong.item
             using errcode = 'check_violation';
     end if;
-    select p.seq into wrong from ledger.postings p
-    where (p.site, p.seq) in (select n.site, n.seq from new_postings n)
-        and not exists (
-            select from new_postings n where n.site = p.site and n.seq = p.seq and n.line = p.line
-        ) limit 1;
-    if found then
-        raise exception 'movement % has its postings already', wrong.seq using errcode = 'check_violation';
-    end if;
+    for of_site in select distinct n.site from new_postings n loop
+        select n.seq into wrong
+        from (select g.seq, count(*) as lines from new_postings g where g.site = of_site group by g.seq) n
+        where n.lines < (select count(*) from ledger.postings p where p.site = of_site and p.seq = n.seq) limit 1;
+        if found then
+            raise exception 'movement % has its postings already', wrong.seq using errcode = 'check_violation';
+        end if;
+    end loop;
     return null;
 end
 $$;
@@ -174,9 +181,34 @@ create or replace function ledger.book_place_now(of_site text, of_location text)
     order by p.seq desc limit 1
 $$;
 
+-- The JSON in a payload, or why it is none.
+create or replace function ledger.read_json(in payload bytea, out raw json, out said jsonb, out problem text)
+    language plpgsql stable as $$
+begin
+    if payload is null then
+        problem := 'it is null';
+        return;
+    end if;
+    raw := convert_from(payload, 'UTF8')::json;
+    said := raw::jsonb;
+exception
+    when character_not_in_repertoire then
+        problem := 'it is not text in UTF-8';
+    when untranslatable_character then
+        problem := 'it holds the character NUL';
+    when data_exception or program_limit_exceeded then
+        problem := 'it is not JSON';
+end
+$$;
+
 -- What bounds every text of the books: items, locations and ids stand in indexes, whose rows are small.
 create or replace function ledger.is_short_text(value json) returns boolean language sql immutable parallel safe as $$
     select json_typeof(value) = 'string' and octet_length(value #>> '{}') <= 200
+$$;
+
+-- What names data of the books: up to two texts of the books with a sign between them.
+create or replace function ledger.is_data_key(value json) returns boolean language sql immutable parallel safe as $$
+    select json_typeof(value) = 'string' and octet_length(value #>> '{}') <= 420
 $$;
 
 -- A whole number that every reader of JSON takes for the same: 0 to 2^53, written without a point or an exponent.
@@ -225,6 +257,16 @@ create or replace function ledger.mistake_in_book(raw json) returns text languag
             when ledger.fields_of(raw) <> '{before_us,schema,type}' then 'its fields are not type, schema, before_us'
             when not ledger.is_whole(raw -> 'before_us') then 'before_us is not a whole number from 0 to 2^53'
         end
+        when raw ->> 'type' = 'book_data' then case
+            when ledger.fields_of(raw) <> '{body,key,schema,type,what}'
+                then 'its fields are not type, schema, what, key, body'
+            when json_typeof(raw -> 'what') <> 'string' or raw ->> 'what' not in (
+                'settings', 'chart', 'rules', 'tax', 'costing', 'units', 'bill_of_materials', 'planning', 'batch',
+                'item_card', 'party'
+            ) then format('%s is no data of the books', raw ->> 'what')
+            when not ledger.is_data_key(raw -> 'key') then 'key is not up to 420 bytes of text'
+            when json_typeof(raw -> 'body') <> 'object' then 'body is no JSON object'
+        end
         else format('%s is no master data of the books', raw ->> 'type')
     end
 $$;
@@ -248,7 +290,8 @@ create or replace function ledger.mistake_in_change(of_site text, at_us bigint, 
         when 'book_place' then (
             select format('location %s has balances as %s: it cannot become %s', p.location, p.kind, said ->> 'kind')
             from ledger.book_place_now(of_site, said ->> 'location') p
-            where (p.kind in ('zone', 'bin')) <> (said ->> 'kind' in ('zone', 'bin')) and exists (
+            where (p.kind in ('zone', 'bin'), p.kind = 'in_transit')
+                <> (said ->> 'kind' in ('zone', 'bin'), said ->> 'kind' = 'in_transit') and exists (
                 select from ledger.balances b where b.site = of_site and b.location = p.location and b.quantity <> 0
             )
         )
@@ -267,7 +310,8 @@ declare
     problem text := ledger.mistake_in_book(raw);
     said constant jsonb := raw::jsonb;
     what constant text := said ->> 'type';
-    subject constant text := coalesce(said ->> 'item', said ->> 'location', '');
+    subject constant text := case what when 'book_data' then concat(said ->> 'what', '/', said ->> 'key')
+        else coalesce(said ->> 'item', said ->> 'location', '') end;
     chain ledger.chains := ledger.lock_chain(of_site);
     newest bytea;
     place bigint;
@@ -276,13 +320,13 @@ begin
         raise exception 'no master data of the books: %', problem using errcode = 'invalid_parameter_value';
     end if;
     select e.payload into newest from ledger.entries e
-    where e.site = of_site and e.kind = 'book' and e.location is not distinct from what
-        and e.identity is not distinct from subject
+    where e.site = of_site and e.kind = 'book' and e.location = what and e.identity = subject
     order by e.seq desc limit 1;
     if newest = payload then
         return false;
     end if;
-    problem := ledger.mistake_in_change(of_site, at_us, said);
+    problem := case what when 'book_data' then ledger.mistake_in_data(of_site, said)
+        else ledger.mistake_in_change(of_site, at_us, said) end;
     if problem is not null then
         raise exception '%', problem using errcode = 'check_violation';
     end if;
@@ -302,15 +346,31 @@ begin
         when 'period_closed' then
             insert into ledger.book_periods (site, seq, before_us)
             values (of_site, place, (said ->> 'before_us')::bigint);
+        when 'book_data' then
+            insert into ledger.book_data (site, what, key, seq, body)
+            values (of_site, said ->> 'what', said ->> 'key', place, said -> 'body');
     end case;
     return true;
 end
 $$;
 
+-- Whether an error says that the world is down (transactions, deadlocks, resources, the operator, the system): then no
+-- movement or document is at fault, and the whole is tried again.
+create or replace function ledger.is_world_down(sqlstate_of text) returns boolean language sql immutable as $$
+    select left(sqlstate_of, 2) in ('08', '25', '40', '53', '55', '57', '58', 'XX')
+$$;
+
+-- The first 2000 characters of a reason.
+create or replace function ledger.shortened(problem text) returns text language sql immutable as $$
+    select case when length(problem) > 2000 then left(problem, 1997) || '...' else problem end
+$$;
+
 revoke all on function
+    ledger.read_json(bytea), ledger.is_world_down(text), ledger.shortened(text),
     ledger.put_book(text, bigint, bytea), ledger.mistake_in_book(json), ledger.check_double_entry(),
     ledger.mistake_in_change(text, bigint, jsonb), ledger.is_short_text(json), ledger.is_whole(json),
-    ledger.fields_of(json), ledger.book_item_now(text, text), ledger.book_place_now(text, text)
+    ledger.is_data_key(json), ledger.fields_of(json), ledger.book_item_now(text, text),
+    ledger.book_place_now(text, text)
     from public;
 grant execute on function ledger.put_book(text, bigint, bytea) to ledger_appender;
 grant execute on function ledger.book_item_now(text, text), ledger.book_place_now(text, text)

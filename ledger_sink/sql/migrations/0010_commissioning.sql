@@ -217,21 +217,6 @@ create or replace function ledger.refuse_identities(of_site text, at_us bigint, 
     )
 $$;
 
--- Tags that nobody should meet: read after they were decommissioned, or of a series that is ours and never commissioned.
--- Looks at every sighting of these.
-create or replace view ledger.unknown_tags as
-    select t.site, t.identity, t.problem, t.successor, min(t.first_us) as first_us, max(t.last_us) as last_us,
-        sum(t.reads)::bigint as reads, (array_agg(t.location order by t.last_us desc))[1] as location
-    from (
-        select e.site, e.identity, 'decommissioned' as problem, i.successor, e.first_us, e.last_us, e.reads, e.location
-        from ledger.identities i join ledger.evidence e on e.identity = i.identity and e.last_us > i.ended_us
-        union all
-        select e.site, e.identity, 'never_commissioned', null, e.first_us, e.last_us, e.reads, e.location
-        from ledger.series s join ledger.evidence e on starts_with(e.identity, s.key)
-        where not exists (select from ledger.identities i where i.identity = e.identity)
-    ) t
-    group by t.site, t.identity, t.problem, t.successor;
-
 revoke all on function
     ledger.allocate(text, integer, bigint, bigint), ledger.mistakes_in_births(text, text[], bytea[]),
     ledger.commission(text, bigint, text[], bytea[]), ledger.decommission(text, bigint, text[], bytea[]),
@@ -240,4 +225,4 @@ revoke all on function
 grant execute on function
     ledger.allocate(text, integer, bigint, bigint), ledger.commission(text, bigint, text[], bytea[]),
     ledger.decommission(text, bigint, text[], bytea[]) to ledger_appender;
-grant select on ledger.series, ledger.identities, ledger.unknown_tags to ledger_reader, ledger_sink, ledger_appender;
+grant select on ledger.series, ledger.identities to ledger_reader, ledger_sink, ledger_appender;

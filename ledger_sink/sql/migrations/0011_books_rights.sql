@@ -13,8 +13,7 @@ begin
 end
 $$;
 
--- Append entries, as ledger.append_any does, but for the kinds that others own: a movement's entry has postings, an
--- entry of kind book has its row, an EPCIS event has mentions.
+-- Append entries, as ledger.append_any does, but for the kinds that others own: their entries stand for rows elsewhere.
 create or replace function ledger.append(
     in of_site text, in at_us bigint,
     in ids text[], in kinds text[], in happened bigint[], in identities text[], in locations text[],
@@ -22,10 +21,11 @@ create or replace function ledger.append(
     out entered integer[], out duplicates integer, out conflicts integer, out last_seq bigint
 ) language plpgsql security definer set search_path = ledger, pg_temp as $$
 begin
-    if kinds && array['movement', 'book', 'epcis'] then
-        raise exception
-            'entries of kind movement, book and epcis are made by ledger.post, ledger.put_book and ledger.capture'
-            using errcode = 'insufficient_privilege';
+    if kinds && array['movement', 'document', 'voucher', 'book', 'epcis', 'commissioned', 'decommissioned'] then
+        raise exception using errcode = 'insufficient_privilege',
+            message = 'entries of kind movement, document, voucher, book, epcis, commissioned and decommissioned are '
+                'made by ledger.post, ledger.post_documents, ledger.put_book, ledger.capture, ledger.commission and '
+                'ledger.decommission';
     end if;
     select a.entered, a.duplicates, a.conflicts, a.last_seq into entered, duplicates, conflicts, last_seq
     from ledger.append_any(
@@ -34,48 +34,16 @@ begin
 end
 $$;
 
--- Keep sightings that are not there yet. The same again is skipped and counted; other content under the same id becomes
--- a reject entry. Gives how many are new. The chain is locked before anything is kept: who appends holds it when it
--- counts, and two that lock in another order would wait for each other.
-create or replace function ledger.add_evidence(
-    of_site text, at_us bigint, ids text[], entries text[], identities text[], locations text[],
-    firsts bigint[], lasts bigint[], counts bigint[], payloads bytea[]
-) returns integer language plpgsql security definer set search_path = ledger, pg_temp as $$
-declare
-    chain ledger.chains := ledger.lock_chain(of_site);
-    added integer;
-    refused record;
-begin
-    with given as (
-        select * from unnest(ids, entries, identities, locations, firsts, lasts, counts, payloads)
-            as g (id, entry, identity, location, first_us, last_us, reads, payload)
+-- Append entries whose identity and time stand in their payloads.
+create or replace function ledger.append_identities(
+    of_site text, at_us bigint, of_kind text, ids text[], payloads bytea[]
+) returns void language sql security definer set search_path = ledger, pg_temp as $$
+    select ledger.append_any(
+        of_site, at_us, array_agg(g.id order by g.place), array_agg(of_kind),
+        array_agg((j.said ->> 'at_us')::bigint order by g.place), array_agg(j.said ->> 'identity' order by g.place),
+        array_agg(null::text), array_agg(g.payload order by g.place), array_agg(null::bigint), array_agg(0::bigint)
     )
-    insert into ledger.evidence (
-        site, id, entry, identity, location, first_us, last_us, reads, payload, recorded_us
-    )
-    select of_site, g.id, g.entry, g.identity, g.location, g.first_us, g.last_us, g.reads, g.payload, at_us from given g
-    on conflict (site, id) do nothing;
-    get diagnostics added = row_count;
-
-    if added < cardinality(ids) then
-        select array_agg(g.id) as ids, array_agg(g.last_us) as lasts, array_agg(g.payload) as payloads,
-            array_agg(sha256(convert_to(concat(g.id, ' ', g.reads, ' '), 'UTF8') || g.payload)) as contents
-        into refused
-        from unnest(ids, lasts, counts, payloads) as g (id, last_us, reads, payload)
-        join ledger.evidence e on e.site = of_site and e.id = g.id
-        where (e.reads, e.payload) is distinct from (g.reads, g.payload);
-        perform ledger.tally(
-            of_site, 'evidence_duplicates', cardinality(ids) - added - coalesce(cardinality(refused.ids), 0)
-        );
-        if refused.ids is not null then
-            perform ledger.tally(of_site, 'conflicts', cardinality(refused.ids));
-            perform ledger.refuse_entries(
-                of_site, at_us, 'sighting', refused.ids, refused.contents, refused.lasts, refused.payloads, chain.seq
-            );
-        end if;
-    end if;
-    return added;
-end
+    from unnest(ids, payloads) with ordinality as g (id, payload, place), lateral ledger.json_of(g.payload) as j (said)
 $$;
 
 revoke all on function

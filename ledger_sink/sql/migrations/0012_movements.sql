@@ -8,21 +8,7 @@ declare
     lines_max constant integer := 1000;
     raw json;
 begin
-    if payload is null then
-        problem := 'it is null';
-        return;
-    end if;
-    begin
-        raw := convert_from(payload, 'UTF8')::json;
-        said := raw::jsonb;
-    exception
-        when character_not_in_repertoire then
-            problem := 'it is not text in UTF-8';
-        when untranslatable_character then
-            problem := 'it holds the character NUL';
-        when data_exception or program_limit_exceeded then
-            problem := 'it is not JSON';
-    end;
+    select r.raw, r.said, r.problem into raw, said, problem from ledger.read_json(payload) r;
     if problem is not null then
         return;
     end if;
@@ -81,10 +67,11 @@ $$;
 -- The lines of a movement that was read.
 create or replace function ledger.lines_of(movement jsonb) returns table (
     line integer, item text, batch text, serial text, location text, disposition text, reservation text, owner text,
-    quantity text
+    container text, is_inferred boolean, quantity text
 ) language sql immutable parallel safe as $$
     select p.place::integer, p.said ->> 'item', p.said ->> 'batch', p.said ->> 'serial', p.said ->> 'location',
-        p.said ->> 'disposition', p.said ->> 'reservation', p.said ->> 'owner', p.said ->> 'quantity'
+        p.said ->> 'disposition', p.said ->> 'reservation', p.said ->> 'owner', p.said ->> 'container',
+        (p.said ->> 'is_inferred')::boolean, p.said ->> 'quantity'
     from jsonb_array_elements(movement -> 'postings') with ordinality as p (said, place)
 $$;
 
@@ -235,36 +222,80 @@ $$;
 
 -- Post movements, one after the other, each whole or not at all: a refused one becomes a reject entry with its reasons
 -- and bytes and harms no other. The same movement again changes nothing; another one under its id is refused. Gives for
--- each place what became of it: entered, known or refused, and why.
+-- each place what became of it: entered, known or refused, and why. Where many come they are entered as sets, and where
+-- a set holds something unusual it is halved until few are left, which are looked at one by one. No table is read from
+-- end to end: a plan that was made while it was small would be kept while it grows.
 create or replace function ledger.post(
     of_site text, at_us bigint, payloads bytea[], out place integer, out outcome text, out seq bigint, out problem text
-) returns setof record language plpgsql security definer set search_path = ledger, pg_temp as $$
+) returns setof record language plpgsql security definer set search_path = ledger, pg_temp
+set enable_seqscan = off set jit = off as $$
 declare
-    problem_max constant integer := 2000;
+    few constant integer := 8;
     chain ledger.chains := ledger.lock_chain(of_site);
+    total constant integer := coalesce(cardinality(payloads), 0);
+    done integer := 0;
+    width integer := total;
+    first_seq bigint;
 begin
-    for turn in 1 .. coalesce(cardinality(payloads), 0) loop
-        place := turn;
-        begin
-            select p.outcome, p.seq, p.problem into outcome, seq, problem
-            from ledger.post_one(of_site, at_us, payloads[turn]) p;
-        exception when others then
-            -- The last net, for what the checks do not foresee in a movement. When the world is down (transactions,
-            -- deadlocks, resources, the operator, the system) no movement is at fault, and the whole is tried again.
-            if left(sqlstate, 2) in ('08', '25', '40', '53', '55', '57', '58', 'XX') then
-                raise;
-            end if;
-            outcome := 'refused';
-            seq := null;
-            problem := sqlerrm;
-        end;
-        if outcome = 'refused' then
-            problem := case when length(problem) > problem_max then left(problem, problem_max - 3) || '...'
-                else problem end;
-            perform ledger.refuse_movement(of_site, at_us, coalesce(payloads[turn], ''), problem);
+    while done < total loop
+        width := least(width, total - done);
+        first_seq := case when width > 1 then ledger.post_set(of_site, at_us, payloads[done + 1 : done + width]) end;
+        if first_seq is not null then
+            return query select n, 'entered', first_seq + n - done - 1, null::text
+            from generate_series(done + 1, done + width) n;
+            done := done + width;
+            width := 2 * width;
+        elsif width > few then
+            width := width / 2;
+        else
+            return query select n, p.* from generate_series(done + 1, done + width) n
+                cross join lateral ledger.post_alone(of_site, at_us, payloads[n]) p;
+            done := done + width;
+            width := 2 * few;
         end if;
-        return next;
     end loop;
+end
+$$;
+
+-- Post one movement; what the checks do not foresee refuses it as well.
+create or replace function ledger.post_alone(
+    of_site text, at_us bigint, payload bytea, out outcome text, out seq bigint, out problem text
+) language plpgsql security definer set search_path = ledger, pg_temp as $$
+begin
+    begin
+        select p.outcome, p.seq, p.problem into outcome, seq, problem from ledger.post_one(of_site, at_us, payload) p;
+    exception when others then
+        if ledger.is_world_down(sqlstate) then
+            raise;
+        end if;
+        outcome := 'refused';
+        seq := null;
+        problem := sqlerrm;
+    end;
+    if outcome = 'refused' then
+        problem := ledger.shortened(problem);
+        perform ledger.refuse_movement(of_site, at_us, coalesce(payload, ''), problem);
+    end if;
+end
+$$;
+
+-- What is wrong with a movement that was read, and what would be short behind it. A word names its lines.
+create or replace function ledger.judge_movement(
+    in of_site text, in at_us bigint, in movement jsonb, in word text, out problem text, out short ledger.shortage[]
+) language plpgsql stable as $$
+begin
+    select string_agg(case when m.line > 0 then format('%s %s: %s', word, m.line, m.problem) else m.problem end,
+        '; ' order by m.line, m.problem) into problem
+    from ledger.mistakes_in(of_site, at_us, movement) m;
+    if problem is null and movement ->> 'reverses' <> '' then
+        select string_agg(m.problem, '; ') into problem from ledger.mistakes_in_reversal(of_site, movement) m;
+    end if;
+    if problem is null then
+        select array_agg(s.short),
+            string_agg(format('%s %s: %s', word, s.line, s.problem), '; ' order by s.line, s.problem)
+                filter (where s.is_refused and not (movement ->> 'is_physical')::boolean)
+        into short, problem from ledger.shortages(of_site, movement) s;
+    end if;
 end
 $$;
 
@@ -292,16 +323,12 @@ begin
         end if;
         return;
     end if;
-    select string_agg(case when m.line > 0 then format('line %s: %s', m.line, m.problem) else m.problem end,
-        '; ' order by m.line, m.problem) into problem
-    from ledger.mistakes_in(of_site, at_us, said) m;
-    if problem is null and said ->> 'reverses' <> '' then
-        select string_agg(m.problem, '; ') into problem from ledger.mistakes_in_reversal(of_site, said) m;
-    end if;
+    select j.problem, j.short into problem, short from ledger.judge_movement(of_site, at_us, said, 'line') j;
     if problem is null then
-        select array_agg(s.short), string_agg(format('line %s: %s', s.line, s.problem), '; ' order by s.line, s.problem)
-            filter (where s.is_refused and not (said ->> 'is_physical')::boolean)
-        into short, problem from ledger.shortages(of_site, said) s;
+        select string_agg(format('item %s is valued: post its document, not a bare movement', c.item), '; '
+            order by c.item) into problem
+        from ledger.valued_changes(of_site, said) c
+        where c.quantity <> 0 and ledger.settings_now(of_site) ->> 'mode' = 'standalone';
     end if;
     if problem is null then
         outcome := 'entered';
@@ -337,11 +364,11 @@ begin
     on conflict (site, item, location, batch, serial, disposition, reservation, owner)
         do update set quantity = b.quantity + excluded.quantity, seq = excluded.seq;
     insert into ledger.postings (
-        site, seq, line, item, batch, serial, location, disposition, reservation, owner, quantity, happened_us,
-        recorded_us, balance
+        site, seq, line, item, batch, serial, location, disposition, reservation, owner, container, is_inferred,
+        quantity, happened_us, recorded_us, balance
     )
     select of_site, place, l.line, l.item, l.batch, l.serial, l.location, l.disposition, l.reservation, l.owner,
-        l.quantity::numeric, happened, recorded,
+        l.container, l.is_inferred, l.quantity::numeric, happened, recorded,
         -- The balance is kept already: behind the last line of a key it is whole, before it what follows is missing.
         b.quantity - coalesce(sum(l.quantity::numeric) over (
             partition by l.item, l.location, l.batch, l.serial, l.disposition, l.reservation, l.owner
@@ -462,7 +489,8 @@ $$;
 revoke all on function
     ledger.read_movement(bytea), ledger.mistake_in_line(json), ledger.lines_of(jsonb),
     ledger.mistakes_in(text, bigint, jsonb), ledger.mistakes_in_reversal(text, jsonb), ledger.shortages(text, jsonb),
-    ledger.post(text, bigint, bytea[]), ledger.post_one(text, bigint, bytea),
+    ledger.judge_movement(text, bigint, jsonb, text),
+    ledger.post(text, bigint, bytea[]), ledger.post_alone(text, bigint, bytea), ledger.post_one(text, bigint, bytea),
     ledger.enter_movement(text, bigint, bytea, jsonb, ledger.shortage[]),
     ledger.refuse_movement(text, bigint, bytea, text),
     ledger.open_shortages(text, bigint, text, ledger.shortage[], bigint), ledger.past_shortages(text, bigint),

@@ -8,6 +8,24 @@ select ledger.put_book(%(site)s, %(at_us)s, %(payload)b)
 -- What became of each movement.
 select outcome, seq, problem from ledger.post(%(site)s, %(at_us)s, %(payloads)b::bytea[]) order by place
 
+-- name: data_now
+-- The data of these kinds that counts.
+select what, key, seq, body::text from ledger.book_data_now where site = %(site)s and what = any (%(what)s::text[])
+
+-- name: bases
+-- The newest valuation of each item, and under the empty name the newest document.
+select i.item, coalesce(v.seq, 0) from unnest(%(items)s::text[]) i (item)
+left join lateral ledger.valuation_now(%(site)s, i.item) v on true
+union all
+select '', coalesce(max(d.seq), 0) from ledger.documents d where d.site = %(site)s
+
+-- name: post_documents
+-- What became of each document.
+select outcome, seq, problem from ledger.post_documents(
+    %(site)s, %(at_us)s, %(documents)b::bytea[], %(movements)b::bytea[], %(vouchers)b::bytea[],
+    %(voucher_places)s::integer[], %(valuations)b::bytea[], %(valuation_places)s::integer[], %(bases)s::jsonb
+) order by place
+
 -- name: book_now
 -- The present book of an item.
 select item, location, batch, serial, disposition, reservation, owner, quantity from ledger.balances
@@ -22,37 +40,3 @@ from ledger.book_recorded(%(site)s, %(item)s, %(at_us)s)
 -- What had happened to an item by one instant, as recorded by another.
 select item, location, batch, serial, disposition, reservation, owner, quantity
 from ledger.book_happened(%(site)s, %(item)s, %(happened_us)s, %(recorded_us)s)
-
--- name: all_books
--- Every entry of master data, in order.
-select seq, payload from ledger.entries where site = %(site)s and kind = 'book' order by seq
-
--- name: all_movements
--- Every movement and its postings, in order.
-select e.seq, e.recorded_us, e.payload, p.line, p.item, p.location, p.batch, p.serial, p.disposition, p.reservation,
-    p.owner, p.quantity, p.happened_us, p.recorded_us, p.balance
-from ledger.entries e left join ledger.postings p on p.site = e.site and p.seq = e.seq
-where e.site = %(site)s and e.kind = 'movement' order by e.seq, p.line
-
--- name: all_balances
--- The present book.
-select item, location, batch, serial, disposition, reservation, owner, quantity, seq from ledger.balances
-where site = %(site)s
-
--- name: all_made
--- Every row that an entry of the books made beside postings and balances, its columns as text.
-select 'book_items', seq, array[item, base_unit, decimals::text, tracking, negative] from ledger.book_items
-where site = %(site)s
-union all
-select 'book_places', seq, array[location, kind, warehouse] from ledger.book_places where site = %(site)s
-union all
-select 'book_periods', seq, array[before_us::text] from ledger.book_periods where site = %(site)s
-union all
-select 'reversals', seq, array[reversed] from ledger.reversals where site = %(site)s
-
--- name: stray_postings
--- Postings without a movement.
-select distinct p.seq from ledger.postings p
-where p.site = %(site)s and not exists (
-    select from ledger.entries e where e.site = p.site and e.seq = p.seq and e.kind = 'movement'
-) order by p.seq limit 20
