@@ -1,0 +1,1 @@
+"""What a document leads to: movements, vouchers and what stock is worth. Pure."""
