@@ -94,6 +94,8 @@ class Zone(Record, frozen=True, kw_only=True):
     """True: beyond the dock; a virtual location."""
     parameters: ZoneParameters = ZoneParameters()
     """How reads here are understood."""
+    sgln: str = ""
+    """Its GS1 location (SGLN) as a Digital Link; empty: none."""
 
 
 class Gate(Record, frozen=True, kw_only=True):
@@ -115,6 +117,8 @@ class Gate(Record, frozen=True, kw_only=True):
     """Device and output of its stack light, `{gateway}/{device}/{port}`."""
     parameters: ZoneParameters = ZoneParameters()
     """How reads here are understood."""
+    sgln: str = ""
+    """Its GS1 location (SGLN) as a Digital Link; empty: none."""
 
 
 class SiteMap(Record, tag="site_map", frozen=True, kw_only=True):
@@ -134,6 +138,8 @@ class SiteMap(Record, tag="site_map", frozen=True, kw_only=True):
     """Where each photo-eye stands."""
     gateways: dict[str, str] = {}
     """Device to the gateway that serves it."""
+    sgln: str = ""
+    """The site's GS1 location as a Digital Link, whose GLN names its party too; empty: none."""
 
 
 class Item(Record, tag="item", frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
@@ -23,7 +24,16 @@ from contracts.places import (
     Zone,
     ZoneParameters,
 )
-from contracts.site_base import BYTE_ORDER_MARK, Decibels, Name, Seconds, Table, whole_number
+from contracts.site_base import (
+    BYTE_ORDER_MARK,
+    Decibels,
+    Located,
+    Name,
+    Seconds,
+    Table,
+    sgln,
+    whole_number,
+)
 from contracts.site_devices import DeviceTable
 from contracts.site_hours import AlarmsTable, HoursTable
 from contracts.site_mistakes import Mistake, cross_references, line_numbers, mistakes_of
@@ -52,7 +62,7 @@ class ParametersTable(Table):
     clock_tolerance_s: Seconds | None = None
 
 
-class ZoneTable(Table):
+class ZoneTable(Located):
     """A zone of a warehouse."""
 
     id: Name
@@ -64,7 +74,7 @@ class ZoneTable(Table):
     parameters: ParametersTable = ParametersTable()
 
 
-class GateTable(Table):
+class GateTable(Located):
     """A gate between two zones."""
 
     id: Name
@@ -93,7 +103,7 @@ class GatewayTable(Table):
     """How long changed devices may take to read again before a pushed file is rolled back."""
 
 
-class SiteFile(Table):
+class SiteFile(Located):
     """The whole file."""
 
     site: Name
@@ -127,9 +137,26 @@ def read_site(text: str) -> SiteFile | list[Mistake]:
         site_file = SiteFile.model_validate(written)
     except ValidationError as error:
         mistakes += mistakes_of(error, SiteFile, lines)
+    else:
+        mistakes += _lost_extensions(site_file, lines)
     if mistakes or site_file is None:
         return sorted(set(mistakes), key=lambda found: (found.line or 0, found.path))
     return site_file
+
+
+def _lost_extensions(site_file: SiteFile, lines: Mapping[str, int]) -> list[Mistake]:
+    """Extensions of no number: they would name nothing."""
+    places: list[tuple[str, Located]] = [("", site_file)]
+    places += [(f"zones[{index}].", zone) for index, zone in enumerate(site_file.zones)]
+    places += [(f"gates[{index}].", gate) for index, gate in enumerate(site_file.gates)]
+    problem = "stands for nothing without a gln, of this place or of the site"
+    return [
+        Mistake(
+            path=f"{path}gln_extension", line=lines.get(f"{path}gln_extension"), problem=problem
+        )
+        for path, place in places
+        if place.gln_extension is not None and not sgln(place, site_file)
+    ]
 
 
 def site_map(site_file: SiteFile) -> SiteMap:
@@ -158,25 +185,27 @@ def site_map(site_file: SiteFile) -> SiteMap:
         ]
     return SiteMap(
         site=site_file.site,
-        zones=tuple(_zone(zone) for zone in site_file.zones),
-        gates=tuple(_gate(gate) for gate in site_file.gates),
+        zones=tuple(_zone(zone, site_file) for zone in site_file.zones),
+        gates=tuple(_gate(gate, site_file) for gate in site_file.gates),
         antennas=tuple(antennas),
         signals=tuple(signals),
         gateways={device.id: device.gateway for device in site_file.devices},
+        sgln=sgln(site_file),
     )
 
 
-def _zone(zone: ZoneTable) -> Zone:
+def _zone(zone: ZoneTable, site: SiteFile) -> Zone:
     return Zone(
         id=zone.id,
         name=zone.name or zone.id,
         warehouse=zone.warehouse,
         outside=zone.outside,
         parameters=_parameters(zone.parameters),
+        sgln=sgln(zone, site),
     )
 
 
-def _gate(gate: GateTable) -> Gate:
+def _gate(gate: GateTable, site: SiteFile) -> Gate:
     return Gate(
         id=gate.id,
         name=gate.name or gate.id,
@@ -186,6 +215,7 @@ def _gate(gate: GateTable) -> Gate:
         direction=gate.direction,
         light=gate.light,
         parameters=_parameters(gate.parameters),
+        sgln=sgln(gate, site),
     )
 
 

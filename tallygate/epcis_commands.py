@@ -10,7 +10,7 @@ import typer
 from tallygate.options import DEFAULT_FOLDER, Folder, Postgres, Site
 
 app = typer.Typer(
-    help="EPCIS 2.0 in JSON: check, capture, export, and hash other companies' events and ours.",
+    help="EPCIS 2.0 in JSON: check, capture, export, query and hash events, others' and ours.",
     no_args_is_help=True,
 )
 
@@ -65,9 +65,39 @@ def export(
     site: Site = None,
     data: Folder = DEFAULT_FOLDER,
 ) -> None:
-    """Write location events and captured events as one EPCIS document."""
+    """Write our events (reads, births, movements, documents) and captured ones as a document."""
     from tallygate.epcis_files import run_export  # noqa: PLC0415
     from tallygate.ledger import find_site  # noqa: PLC0415
 
     where = find_site(data, site)
     raise typer.Exit(run_export(data, postgres, where, file, (identity, since, before)))
+
+
+@app.command()
+def query(
+    parameters: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="NAME=VALUE as in EPCIS 2.0: EQ_bizStep=shipping, GE_eventTime=2026-04-02T00:00Z."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Give an EPCISQueryDocument instead of a table.")
+    ] = False,
+    per_page: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Give no more events at once.")
+    ] = None,
+    next_page: Annotated[
+        str, typer.Option(help="The token of the page before: give the same parameters again.")
+    ] = "",
+    postgres: Postgres = None,
+    site: Site = None,
+    data: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Find events, others' and ours as one stream, by the standard's query parameters."""
+    from tallygate.epcis_looks import Paging, run_query  # noqa: PLC0415
+    from tallygate.ledger import find_site  # noqa: PLC0415
+
+    where = find_site(data, site)
+    paging = Paging(per_page, next_page)
+    raise typer.Exit(run_query(data, postgres, where, parameters or [], paging, as_json=as_json))

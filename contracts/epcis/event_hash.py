@@ -142,7 +142,7 @@ class _Writer:
         return "".join(sorted(map(write, values), key=str.encode))
 
     def _extension(self, name: str, value: Json) -> str:
-        key = self._qualified(name)
+        key = qualified(name, self._context)
         if isinstance(value, list):
             return self._elements(value, lambda one: self._extension(name, one))
         if isinstance(value, dict):
@@ -151,17 +151,6 @@ class _Writer:
         text = _plain(value)
         found = vocabulary_uri(name, text, self._context) or canonical_identifier(text)
         return f"{key}={found or _number(text)}"
-
-    def _qualified(self, name: str) -> str:
-        """An extension's name with its namespace: `{https://ns.example.com/epcis/}myField`."""
-        prefix, colon, local = name.partition(":")
-        if colon and prefix in self._context and not local.startswith("//"):
-            return f"{{{self._context[prefix]}}}{local}"
-        for mark in ("#", "/"):
-            if "://" in name and mark in name.partition("://")[2]:
-                namespace, _, local = name.rpartition(mark)
-                return f"{{{namespace}{mark}}}{local}"
-        return name
 
     def _scalar(self, name: str, value: Json) -> str:
         key = f"{name}=" if name else ""
@@ -173,6 +162,18 @@ class _Writer:
         if uri := vocabulary_uri(name, text, self._context):
             return key + uri
         return key + (canonical_identifier(text) or text)
+
+
+def qualified(name: str, context: Mapping[str, str]) -> str:
+    """An extension's name with its namespace: `{https://ns.example.com/epcis/}myField`."""
+    prefix, colon, local = name.partition(":")
+    if colon and prefix in context and not local.startswith("//"):
+        return f"{{{context[prefix]}}}{local}"
+    for mark in ("#", "/"):
+        if "://" in name and mark in name.partition("://")[2]:
+            namespace, _, local = name.rpartition(mark)
+            return f"{{{namespace}{mark}}}{local}"
+    return name
 
 
 def _plain(value: Json) -> str:

@@ -9,16 +9,13 @@ they come back to the ledger that has it, they are known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
-from urllib.parse import quote
 
 import msgspec
 
 from contracts.base import SCHEMA, Record
 from contracts.codec import UNDECODABLE, canonical
-from contracts.epcis.digital_link import is_class
 from contracts.epcis.documents import (
     OWN_NAMESPACE,
     OWN_PREFIX,
@@ -29,10 +26,35 @@ from contracts.epcis.documents import (
 )
 from contracts.epcis.event_hash import event_hash
 from contracts.epcis.times import microseconds, moment_of, utc_milliseconds
-from contracts.epcis.vocabulary import CONTEXT, Json, is_uri
+from contracts.epcis.vocabulary import Json
 from contracts.events import Entry, EntryKind, LocationEvent, LocationKind
 from contracts.ids import content_id
 from ledger_sink.core.chain import ChainEntry
+from ledger_sink.core.epcis_births import of_birth, of_end
+from ledger_sink.core.epcis_build import ToldEvent, UntellableError, Untold, told
+from ledger_sink.core.epcis_movements import of_document, of_movement
+from ledger_sink.core.epcis_names import Facts, Names, things
+
+__all__ = [
+    "KINDS",
+    "Captured",
+    "CapturedEvent",
+    "ToldEvent",
+    "Untold",
+    "captured",
+    "declared_of",
+    "events_of_entry",
+]
+
+KINDS = (
+    EntryKind.LOCATION,
+    EntryKind.EPCIS,
+    EntryKind.COMMISSIONED,
+    EntryKind.DECOMMISSIONED,
+    EntryKind.MOVEMENT,
+    EntryKind.DOCUMENT,
+)
+"""Kinds of entries that are events, or may be."""
 
 _location_event = msgspec.json.Decoder(LocationEvent)
 
@@ -63,38 +85,16 @@ class Captured(NamedTuple):
     """Canonical identities that it speaks of: the entry is part of their lives."""
     event_hash: str
     """Its event hash id."""
+    declared: str
+    """When it was declared an error; empty: it was not."""
     claims: str | None
     """The id of the entry of ours that it says it was made of."""
-
-
-class ToldEvent(NamedTuple):
-    """An entry as an event."""
-
-    event: dict[str, Json]
-    """The event."""
-    event_hash: str
-    """Its event hash id."""
-    leaving_out: tuple[str, ...] = ()
-    """Those of its fields that count for no hash."""
-
-
-class Untold(NamedTuple):
-    """An entry that should be an event and cannot be one."""
-
-    seq: int
-    """Its place in the chain."""
-    id: str
-    """Its id."""
-    reason: str
-    """Why."""
 
 
 def captured(document: Mapping[str, Json], one: DocumentEvent) -> Captured:
     """The entry of an event of a document that was checked before."""
     hash_id = event_hash(*one)
-    declaration = one.event.get("errorDeclaration")
-    declared = str(declaration.get("declarationTime", "")) if isinstance(declaration, dict) else ""
-    declared = utc_milliseconds(declared)
+    declared = declared_of(one.event)
     raw = msgspec.json.encode({key: one.event[key] for key in one.event if key != "@context"})
     payload = CapturedEvent(
         event_hash=hash_id,
@@ -118,7 +118,14 @@ def captured(document: Mapping[str, Json], one: DocumentEvent) -> Captured:
         location=place_of(one.event),
         payload=canonical(payload),
     )
-    return Captured(entry, identities, hash_id, None if declared else _claim(one))
+    return Captured(entry, identities, hash_id, declared, _claim(one))
+
+
+def declared_of(event: Mapping[str, Json]) -> str:
+    """When an event was declared an error, in UTC to the millisecond; empty: it was not."""
+    declaration = event.get("errorDeclaration")
+    declared = str(declaration.get("declarationTime", "")) if isinstance(declaration, dict) else ""
+    return utc_milliseconds(declared)
 
 
 def _claim(one: DocumentEvent) -> str | None:
@@ -127,16 +134,30 @@ def _claim(one: DocumentEvent) -> str | None:
     return named if is_ours and isinstance(named, str) else None
 
 
-def event_of(site: str, entry: ChainEntry, places: Mapping[str, str]) -> ToldEvent | Untold | None:
-    """The EPCIS event of an entry; None where it is none. `places`: id to GS1 location, if any."""
+def events_of_entry(entry: ChainEntry, facts: Facts) -> list[ToldEvent | Untold]:
+    """The EPCIS events of an entry, in order; none where nothing happened to a thing."""
     try:
-        if entry.kind == EntryKind.EPCIS:
-            return _as_it_came(entry)
-        if entry.kind == EntryKind.LOCATION:
-            return _of_location(site, entry, _location_event.decode(entry.payload), places)
+        return list(_events(entry, facts))
+    except UntellableError as error:
+        return [Untold(entry.seq, entry.id, str(error))]
     except UNDECODABLE as error:
-        return Untold(entry.seq, entry.id, f"its payload cannot be read: {error}")
-    return None
+        return [Untold(entry.seq, entry.id, f"its payload cannot be read: {error}")]
+
+
+def _events(entry: ChainEntry, facts: Facts) -> Iterator[ToldEvent]:
+    match entry.kind:
+        case EntryKind.EPCIS:
+            yield _as_it_came(entry)
+        case EntryKind.LOCATION:
+            yield _of_location(entry, facts)
+        case EntryKind.COMMISSIONED:
+            yield from of_birth(entry)
+        case EntryKind.DECOMMISSIONED:
+            yield from of_end(entry, facts.mentions.get(entry.seq, ()))
+        case EntryKind.MOVEMENT:
+            yield from of_movement(entry, facts)
+        case EntryKind.DOCUMENT:
+            yield from of_document(entry, facts)
 
 
 def _as_it_came(entry: ChainEntry) -> ToldEvent:
@@ -145,59 +166,23 @@ def _as_it_came(entry: ChainEntry) -> ToldEvent:
     context: list[Json] = msgspec.json.decode(payload.context)
     if context:
         event["@context"] = context
-    return ToldEvent(event, payload.event_hash, payload.leaving_out)
+    return ToldEvent(event, payload.event_hash, payload.leaving_out, entry.seq, entry.recorded_us)
 
 
-def _of_location(
-    site: str, entry: ChainEntry, told: LocationEvent, places: Mapping[str, str]
-) -> ToldEvent | Untold:
-    happened, recorded = _text(entry.happened_us), _text(entry.recorded_us)
-    if happened is None or recorded is None:
-        return Untold(entry.seq, entry.id, "EPCIS has no times outside the years 1 to 9999")
-    event: dict[str, Json] = {
-        "@context": [{OWN_PREFIX: OWN_NAMESPACE}],
-        "type": "ObjectEvent",
-        "eventTime": happened,
-        "eventTimeZoneOffset": "+00:00",
-        "recordTime": recorded,
-        "action": "OBSERVE",
-    }
-    thing = told.identity
-    if not is_uri(thing):
-        thing = f"urn:tallygate:identity:{quote(thing, safe='')}"
-    if is_class(thing):
-        event["quantityList"] = [{"epcClass": thing, "quantity": 1}]
-    else:
-        event["epcList"] = [thing]
-    here: dict[str, Json] = {"id": place_uri(site, told.location, places)}
-    match told.kind:
+def _of_location(entry: ChainEntry, facts: Facts) -> ToldEvent:
+    said = _location_event.decode(entry.payload)
+    fields: dict[str, Json] = {"action": "OBSERVE", **things([said.identity])}
+    here: dict[str, Json] = {"id": Names(facts, entry).place(said.location)}
+    match said.kind:
         case LocationKind.PASSED:
-            event |= {"bizStep": "entering_exiting", "readPoint": here}
+            fields |= {"bizStep": "entering_exiting", "readPoint": here}
         case LocationKind.DEPARTED:
-            event |= {"readPoint": here}
+            fields |= {"readPoint": here}
         case _:
-            event |= {"bizStep": "storing", "readPoint": here, "bizLocation": here}
-    event[f"{OWN_PREFIX}:event"] = str(told.kind)
-    event[f"{OWN_PREFIX}:entry"] = entry.id
-    if told.direction is not None:
-        event[f"{OWN_PREFIX}:direction"] = str(told.direction)
-    if told.device is not None:
-        event[f"{OWN_PREFIX}:device"] = told.device
-    hash_id = event_hash(event, {**CONTEXT, OWN_PREFIX: OWN_NAMESPACE})
-    event["eventID"] = hash_id
-    return ToldEvent(event, hash_id)
-
-
-def place_uri(site: str, place: str, places: Mapping[str, str]) -> str:
-    """A place as EPCIS names it: its GS1 location, or a URI of the site's own."""
-    return places.get(place) or f"urn:tallygate:location:{quote(site)}:{quote(place)}"
-
-
-def _text(us: int) -> str | None:
-    """A time of ours; None where no calendar has it."""
-    seconds, micros = divmod(us, 1_000_000)
-    try:
-        moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros, tzinfo=None)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return moment.isoformat(timespec="milliseconds") + "Z"
+            fields |= {"bizStep": "storing", "readPoint": here, "bizLocation": here}
+    own: dict[str, Json] = {"event": str(said.kind)}
+    if said.direction is not None:
+        own["direction"] = str(said.direction)
+    if said.device is not None:
+        own["device"] = said.device
+    return told(entry, "ObjectEvent", fields, own)
