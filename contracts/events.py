@@ -45,6 +45,10 @@ class EntryKind(StrEnum):
     """An identity began: on a unit, a case or a pallet."""
     DECOMMISSIONED = "decommissioned"
     """An identity ended."""
+    EVIDENCE_FORGOTTEN = "evidence_forgotten"
+    """The sightings of a month, past their retention time, were removed."""
+    REDACTION = "redaction"
+    """A person's data was deleted: a pseudonym stands for nobody any more."""
 
 
 class Entry(Row, frozen=True, kw_only=True):
@@ -66,6 +70,21 @@ class Entry(Row, frozen=True, kw_only=True):
     """When the agent received the last read that the decision needed; for the latency figure."""
     window_us: int = 0
     """How much of the time since then was waited on purpose, for the latency figure."""
+
+
+class EvidenceForgotten(Record, tag="evidence_forgotten", frozen=True, kw_only=True):
+    """A month's sightings were removed (payload of an entry of kind `evidence_forgotten`)."""
+
+    schema: int = SCHEMA
+    """Version of this record."""
+    from_us: int
+    """The month's first moment, by the time of recording."""
+    to_us: int
+    """The first moment after it."""
+    sightings: int
+    """How many this site lost."""
+    reads: int
+    """How many reads were merged in them."""
 
 
 class Evidence(Row, frozen=True, kw_only=True):

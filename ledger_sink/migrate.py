@@ -22,8 +22,11 @@ LOCK = 0x7A11_6A7E
 SCHEMA = "ledger"
 
 
-def migrate(url: str) -> int:
-    """Apply what is missing and say how many migrations that were. Raises psycopg.Error."""
+def migrate(url: str, upto: str | None = None) -> int:
+    """Apply what is missing and say how many migrations that were. Raises psycopg.Error.
+
+    `upto`: the last one, such as `0007_roles`, for a ledger as an older version made it.
+    """
     with psycopg.connect(url, autocommit=True) as guard:
         guard.execute("select pg_advisory_lock(%s)", (LOCK,))
         # Yoyo keeps its books in the schema that it serves, so other schemas can have theirs.
@@ -31,6 +34,8 @@ def migrate(url: str) -> int:
         backend = _backend(url)
         try:
             migrations = read_migrations(str(resources.files("ledger_sink.sql") / "migrations"))
+            if upto is not None:
+                migrations = migrations.filter(lambda one: one.id <= upto)
             missing = backend.to_apply(migrations)
             count = len(missing)
             backend.apply_migrations(missing)

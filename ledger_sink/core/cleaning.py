@@ -34,7 +34,8 @@ NOT_READ = "a payload that is not what its kind says"
 NOT_OURS = frozenset(
     {
         *(EntryKind.REFERENCE, EntryKind.LOG, EntryKind.EPCIS, EntryKind.BOOK),
-        *(EntryKind.MOVEMENT, EntryKind.COMMISSIONED, EntryKind.DECOMMISSIONED),
+        *(EntryKind.MOVEMENT, EntryKind.DOCUMENT, EntryKind.VOUCHER),
+        *(EntryKind.COMMISSIONED, EntryKind.DECOMMISSIONED, EntryKind.EVIDENCE_FORGOTTEN),
     }
 )
 """Kinds that only the ledger's own functions enter, with all that belongs to them."""

@@ -16,9 +16,55 @@ select seq, id, kind, happened_us, recorded_us, identity, location, payload, rea
     previous, hash
 from ledger.entries where site = %(site)s order by seq
 
+-- name: entries_upto
+-- A part of the chain, in order; read through a cursor.
+select seq, id, kind, happened_us, recorded_us, identity, location, payload, read_received_us, window_us,
+    previous, hash
+from ledger.entries where site = %(site)s and seq > %(after)s and seq <= %(upto)s order by seq
+
+-- name: entries_of
+-- The entries of some kinds, in order; read through a cursor.
+select seq, id, kind, happened_us, recorded_us, identity, location, payload, read_received_us, window_us,
+    previous, hash
+from ledger.entries where site = %(site)s and kind = any (%(kinds)s) and kind <> 'location' order by seq
+
+-- name: ends
+-- The lowest and the highest place that an entry has.
+select min(seq), max(seq) from ledger.entries where site = %(site)s
+
+-- name: chain_row
+-- What the ledger's own books say of the chain's end.
+select seq, hash, recorded_us from ledger.chains where site = %(site)s
+
+-- name: heads
+-- The heads that the database keeps.
+select seq, hash, signed_at_us, key, signature from ledger.heads where site = %(site)s
+
+-- name: logs
+-- The logs that were opened.
+select log, partitions, run, reason, opened_us from ledger.logs where site = %(site)s
+
+-- name: references
+-- The versions of master data and plans.
+select key, version, at_us from ledger.reference where site = %(site)s
+
+-- name: look_up
+-- For this transaction: the sightings of a batch of entries are looked up one by one. That is the same work for every
+-- batch; the planner would rather read all sightings once for each batch.
+select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)
+
 -- name: evidence_payloads
--- The exact bytes of some sightings.
-select id, payload from ledger.evidence where site = %(site)s and id = any (%(ids)s)
+-- When some sightings were kept; as far as they were not forgotten also their exact bytes, and what stands beside them.
+select i.id, i.recorded_us, e.payload, e.identity, e.location, e.first_us, e.last_us
+from ledger.evidence_ids i
+left join ledger.evidence e on e.site = i.site and e.id = i.id and e.recorded_us = i.recorded_us
+where i.site = %(site)s and i.id = any (%(ids)s)
+
+-- name: kept_in
+-- How many sightings were kept in a span of time.
+select count(*) from ledger.evidence_ids
+where site = %(site)s and recorded_us >= %(from_us)s and recorded_us < %(to_us)s
 
 -- name: place_of
 -- Where an entry stands.
