@@ -174,7 +174,7 @@ class PostingRule(Written):
     document: DocumentKind
     """For which documents."""
     when: str = Field(default="", max_length=500)
-    """A condition in CEL over `document`, `line`, `item`, `settings`; empty: always."""
+    """A condition in CEL over `document`, `line` and `settings`; empty: always."""
     lines: tuple[LineTemplate, ...]
     """The voucher's lines; they balance for every document, or it is refused."""
 
