@@ -6,18 +6,23 @@ were published outside it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from contracts.events import EntryKind
 from ledger_sink.core.batch_check import LedgerBatch, check_batch
+from ledger_sink.core.check_beside import check_beside, check_chain_row, check_heads
+from ledger_sink.core.check_forgotten import ForgottenCheck
 from ledger_sink.core.export import ExportError, read_batches, read_begin
 from ledger_sink.core.heads import ReadHead
 from ledger_sink.core.proofs import EntryProof, Proved, check_proof, make_proof, read_proof
-from ledger_sink.core.verification import FINDINGS_MAX, ChainCheck, Fault, Finding
+from ledger_sink.core.verification import FINDINGS_MAX, ChainCheck, Fault, Finding, published_by
 from ledger_sink.export import open_export
 from ledger_sink.heads_file import PublicKey, read_heads, read_public_key
 from ledger_sink.rows import LedgerRows, ledger_rows
+from ledger_sink.verify_parts import CheckedChain, Parts
 
 NAME_CHARACTERS_MAX = 200
 """Far above the longest id of an entry."""
@@ -47,17 +52,63 @@ class VerifyReport(NamedTuple):
         return not self.findings
 
 
-def verify(postgres_url: str, site: str, heads_path: Path, public_key_path: Path) -> VerifyReport:
+def verify(
+    postgres_url: str,
+    site: str,
+    heads_path: Path,
+    public_key_path: Path,
+    parts: Parts | None = None,
+) -> VerifyReport:
     """Check a site's ledger against its published heads.
 
-    Raises psycopg.Error, and OSError or ValueError where the public key cannot be read. A file
-    of heads that is missing protects nothing: that is a finding if the ledger is not empty.
+    A long chain is checked in parts by several processes, one for each processor but one, which
+    the database needs; or as `parts` says.
+
+    Raises psycopg.Error, and OSError or ValueError where the public key cannot be read. A file of
+    heads that is missing protects nothing: that is a finding if the ledger is not empty.
     """
     key = read_public_key(public_key_path)
     # Heads are read before the database's snapshot is taken: what they cover is in it then.
-    published = _published(heads_path, site, key)
+    published = published_heads(heads_path, site, key)
     with ledger_rows(postgres_url, site) as rows:
-        return _verify(site, published, rows.chain_seq(), rows.batches())
+        parts = parts or Parts(postgres_url, (os.cpu_count() or 1) - 1)
+        checked = None
+        if published.mistake is None:
+            checked = parts.check(rows, published_by(published.heads))
+        return verify_rows(rows, published, checked)
+
+
+def verify_rows(
+    rows: LedgerRows, published: Heads, checked: CheckedChain | None = None
+) -> VerifyReport:
+    """The same of rows that are being read; `checked`: their chain is known to be whole."""
+    chain_row = rows.chain_row()
+    chain_seq = 0 if chain_row is None else chain_row.seq
+    forgotten = ForgottenCheck() if checked is None else checked.forgotten
+    if checked is None:
+        report = _verify(rows.site, published, chain_seq, rows.batches(), forgotten)
+    else:
+        protected = published.heads[-1].head.seq if published.heads else 0
+        report = VerifyReport(
+            site=rows.site,
+            entries=checked.entries,
+            heads=len(published.heads),
+            protected=protected,
+            unprotected=checked.entries - protected,
+            sightings=checked.sightings,
+            findings=(),
+        )
+    end = rows.ends()[1]
+    last = next(iter(rows.between(end, end)), None)
+    beside = [
+        *check_chain_row(chain_row, last),
+        *check_heads(published.heads, rows.heads()),
+        *check_beside(
+            rows.entries_of(EntryKind.LOG, EntryKind.REFERENCE), rows.logs(), rows.references()
+        ),
+        *forgotten.report({span: rows.kept_in(*span) for span in forgotten.spans}),
+    ]
+    return report._replace(findings=(report.findings + tuple(beside))[:FINDINGS_MAX])
 
 
 def verify_file(path: Path, heads_path: Path, public_key_path: Path) -> VerifyReport:
@@ -65,9 +116,14 @@ def verify_file(path: Path, heads_path: Path, public_key_path: Path) -> VerifyRe
     key = read_public_key(public_key_path)
     with open_export(path) as lines:
         begin = read_begin(next(lines, b""))
-        published = _published(heads_path, begin.site, key)
-        batches = read_batches(lines)
-        return _verify(begin.site, published, begin.chain_seq, batches, is_export=True)
+        published = published_heads(heads_path, begin.site, key)
+        forgotten = ForgottenCheck()
+        report = _verify(
+            *(begin.site, published, begin.chain_seq, read_batches(lines), forgotten),
+            is_export=True,
+        )
+        findings = (*report.findings, *forgotten.report())
+        return report._replace(findings=findings[:FINDINGS_MAX])
 
 
 class ProofReport(NamedTuple):
@@ -129,7 +185,7 @@ def _place_of(rows: LedgerRows, entry: str) -> int | None:
     return int(entry) if entry.isdecimal() else rows.place_of(entry)
 
 
-class _Published(NamedTuple):
+class Heads(NamedTuple):
     """The heads, and what is wrong with their file."""
 
     heads: tuple[ReadHead, ...]
@@ -137,30 +193,33 @@ class _Published(NamedTuple):
     are_there: bool
 
 
-def _published(path: Path, site: str, key: PublicKey) -> _Published:
+def published_heads(path: Path, site: str, key: PublicKey) -> Heads:
+    """What a file of heads says."""
     published = read_heads(path, site, key)
     mistake = published.mistake
     if not path.exists():
         mistake = f"{path} does not exist: no published head protects the ledger"
-    return _Published(published.heads, mistake, path.exists())
+    return Heads(published.heads, mistake, path.exists())
 
 
 def _verify(
     site: str,
-    published: _Published,
+    published: Heads,
     chain_seq: int,
     batches: Iterable[LedgerBatch],
+    forgotten: ForgottenCheck,
     *,
     is_export: bool = False,
 ) -> VerifyReport:
-    check = ChainCheck(site, published.heads)
+    check = ChainCheck(site, published_by(published.heads))
     others: list[Finding] = []
     sightings = 0
     try:
         for batch in batches:
             check.take(batch.entries)
-            checked, wrong = check_batch(batch)
-            sightings += checked
+            checked = check_batch(batch)
+            sightings += checked.compared
+            wrong = [*checked.findings, *forgotten.take(batch.entries, checked.gone)]
             others += wrong[: FINDINGS_MAX - len(others)]
     except ExportError as error:
         others.append(Finding(Fault.FILE, None, None, str(error)))

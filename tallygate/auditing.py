@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from contracts.codec import canonical
-from ledger_sink.books import verify_books
 from ledger_sink.core.export import ExportError
 from ledger_sink.export import export
 from ledger_sink.heads_file import HEADS, PUBLIC_KEY
 from ledger_sink.verify import ProofReport, VerifyReport, prove, verify, verify_file, verify_proof
+from ledger_sink.verify_books import verify_books
 from tallygate.errors import TallygateError
 from tallygate.ledger import find_postgres, look_into, stack_clock, told_errors
 from tallygate.terminal import plain_console
@@ -58,16 +58,16 @@ def run_verify(published: Published, postgres: str | None, site: str) -> int:
 
 
 def run_verify_balances(folder: Path, postgres: str | None, site: str) -> int:
-    """Recompute the books from the movements; 0 where they are right."""
+    """Recompute the books from their entries; 0 where they are right."""
     console = plain_console()
     url = _ledger_of(folder, postgres, site)
     with told_errors():
         report = verify_books(url, site)
-    console.print(f"{report.movements:,} movements recomputed")
+    console.print(f"{report.movements:,} movements and {report.vouchers:,} vouchers recomputed")
     if not report.findings:
-        console.print("[green]The books are what the movements say.[/green]")
+        console.print("[green]The books are what the entries say.[/green]")
         return 0
-    console.print("[red]The books are not what the movements say:[/red]")
+    console.print("[red]The books are not what the entries say:[/red]")
     for finding in report.findings:
         console.out(f"- {finding.fault}: {finding.text}")
     return 1

@@ -1,159 +1,144 @@
-"""Recomputes the books from their entries alone: master data, postings, balances, reversals."""
+"""Recomputes the books from their entries alone, and names every row that says something else.
+
+An entry's payload says which rows stand under its number in each table (`check_rows`). What only
+all entries together say is held against them at the end: balances and identities. Beside the rows
+the rules of double entry are checked: every movement and every voucher sums to zero, and behind
+each document the stock accounts hold, item by item, the quantity that the postings moved and the
+value that the valuations have.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from contracts.books import QUANTITY, BookItem, BookPlace, Movement, PeriodClosed
+from contracts.accounting import PostingRules
 from contracts.codec import UNDECODABLE
-from ledger_sink.core.verification import Fault, Finding
+from contracts.events import EntryKind
+from ledger_sink.core.check_contents import Allocation, Content, ContentsCheck, Standing
+from ledger_sink.core.check_identities import (
+    IdentitiesCheck,
+    Identity,
+    Mentioned,
+    mentions_of,
+)
+from ledger_sink.core.check_master import SHIPPED_CHANGES, Master
+from ledger_sink.core.check_rows import (
+    MENTIONS,
+    TABLES,
+    UNPACKINGS,
+    VALUATIONS,
+    Entry,
+    Row,
+    Table,
+    differences,
+    finding,
+)
+from ledger_sink.core.check_stock import Balance, Key, StockCheck
+from ledger_sink.core.check_valuations import Family, ValuationsCheck
+from ledger_sink.core.check_vouchers import rows_of_document, rows_of_voucher
+from ledger_sink.core.verification import Finding
 
-EXACT = Context(prec=100, traps=[Inexact, InvalidOperation])
-"""Adds without rounding: a quantity has 21 digits, and no count of movements adds 79 to them."""
+__all__ = ["KINDS", "Balance", "BooksCheck", "Entry", "Identity", "Kept", "Key"]
 
-
-class Key(NamedTuple):
-    """What a balance is of."""
-
-    item: str
-    location: str
-    batch: str
-    serial: str
-    disposition: str
-    reservation: str
-    owner: str
-
-
-class Line(NamedTuple):
-    """A posting as it stands in the database."""
-
-    line: int
-    key: Key
-    quantity: Decimal
-    happened_us: int
-    recorded_us: int
-    balance: Decimal
-    """Of its key, behind it in order of recording."""
-
-
-class Balance(NamedTuple):
-    """The present book of a key."""
-
-    quantity: Decimal
-    seq: int
-    """Of the last movement."""
+KINDS = (
+    *(EntryKind.BOOK, EntryKind.MOVEMENT, EntryKind.DOCUMENT, EntryKind.VOUCHER),
+    *(EntryKind.COMMISSIONED, EntryKind.DECOMMISSIONED, EntryKind.EPCIS),
+)
+"""The kinds of entry that make rows of the books."""
 
 
-class Made(NamedTuple):
-    """A row that an entry made beside postings and balances."""
+class Kept(NamedTuple):
+    """Tables that say what stands now, by all entries together."""
 
-    table: str
-    """`book_items`, `book_places`, `book_periods` or `reversals`."""
-    seq: int
-    """The entry."""
-    values: tuple[str, ...]
-    """Its columns as text, in their order in the table."""
-
-
-_movement = msgspec.json.Decoder(Movement)
-_book = msgspec.json.Decoder(BookItem | BookPlace | PeriodClosed)
-NOTHING = Balance(Decimal(0), 0)
+    balances: Iterable[tuple[Key, Balance]] = ()
+    contents: Iterable[tuple[Content, Standing]] = ()
+    allocations: Iterable[tuple[Allocation, Standing]] = ()
+    identities: Iterable[tuple[str, Identity]] = ()
+    allowed_changes: Iterable[tuple[str, str, str]] = SHIPPED_CHANGES
 
 
 class BooksCheck:
-    """Takes the entries of the books, movements with their postings, then what the tables hold."""
+    """Takes entries in order of the chain, each with the rows that stand under it."""
 
-    def __init__(self) -> None:
-        self.movements = 0
-        self._balances: dict[Key, Balance] = {}
-        self._made: set[Made] = set()
+    def __init__(self, shipped_rules: PostingRules, related: Family) -> None:
+        """`shipped_rules` are those of a site without its own; `related`: see `Family`."""
+        self._master = Master(shipped_rules)
+        self._stock = StockCheck()
+        self._contents = ContentsCheck()
+        self._identities = IdentitiesCheck()
+        self._valuations = ValuationsCheck(self._master, related)
+        self.vouchers = 0
 
-    def take_book(self, seq: int, payload: bytes) -> Iterator[Finding]:
-        """An entry of kind `book`; what is wrong with it."""
+    @property
+    def movements(self) -> int:
+        """How many were recomputed."""
+        return self._stock.movements
+
+    def take(self, entry: Entry, rows: Mapping[str, Sequence[Row]]) -> Iterator[Finding]:
+        """The next entry, with the rows of its number by table; what is wrong with them."""
+        found = {table: rows.get(table.name, ()) for table in TABLES}
+        told: dict[Table, list[Row]] = {}
         try:
-            record = _book.decode(payload)
+            if entry.kind in (EntryKind.COMMISSIONED, EntryKind.DECOMMISSIONED, EntryKind.EPCIS):
+                told[MENTIONS] = mentions_of(self._mentioned(entry), found[MENTIONS])
+            else:
+                told, wrong = self._told(entry)
+                yield from wrong
         except UNDECODABLE as error:
-            yield Finding(Fault.POSTING, seq, None, f"entry {seq} is no master data: {error}")
-            return
-        self._made.add(_made(seq, record))
+            text = f"entry {entry.seq} ({entry.id}) is no {entry.kind} that can be read: {error}"
+            yield finding(entry.seq, text)
+        self._valuations.take_rows(entry.seq, found[VALUATIONS])
+        for table in TABLES:
+            # A document's valuations are judged when all of it is there.
+            if table is not VALUATIONS:
+                yield from differences(table, entry.seq, told.get(table, ()), found[table])
 
-    def take(
-        self, seq: int, recorded_us: int, payload: bytes, lines: list[Line]
-    ) -> Iterator[Finding]:
-        """One movement, in order of recording; what is wrong with it."""
-        self.movements += 1
-        try:
-            movement = _movement.decode(payload)
-        except UNDECODABLE as error:
-            yield _finding(seq, f"it is no movement: {error}")
-            return
-        wrong = [one.quantity for one in movement.postings if not QUANTITY.fullmatch(one.quantity)]
-        if wrong:
-            yield _finding(seq, f"it is no movement: {wrong[0]!r} is no quantity")
-            return
-        if movement.reverses:
-            self._made.add(Made("reversals", seq, (movement.reverses,)))
-        said = [
-            (
-                Key(
-                    *(one.item, one.location, one.batch, one.serial),
-                    *(str(one.disposition), str(one.reservation), one.owner),
-                ),
-                Decimal(one.quantity),
-                movement.happened_us,
-            )
-            for one in movement.postings
-        ]
-        if [(line.key, line.quantity, line.happened_us) for line in lines] != said:
-            yield _finding(seq, "its postings are not its lines")
-        for line in lines:
-            if line.recorded_us != recorded_us:
-                text = f"line {line.line} was recorded at {line.recorded_us}, the entry at"
-                yield _finding(seq, f"{text} {recorded_us} (UTC microseconds)")
-        for number, (key, quantity, _) in enumerate(said):
-            after = EXACT.add(self._balances.get(key, NOTHING).quantity, quantity)
-            self._balances[key] = Balance(after, seq)
-            if number < len(lines) and lines[number].balance != after:
-                text = f"line {number + 1}: the balance of {key.item} at {key.location} behind it"
-                yield _finding(seq, f"{text} is {after}, not {lines[number].balance}")
+    def stray(self, seq: int, rows: Mapping[str, Sequence[Row]]) -> Iterator[Finding]:
+        """Rows stand under a number that no entry of the books has; what is wrong with them."""
+        # A document without vouchers may end with a discrepancy: its valuations stand under that.
+        self._valuations.take_rows(seq, rows.get(VALUATIONS.name, ()))
+        for table in TABLES:
+            if table is VALUATIONS:
+                continue
+            yield from differences(table, seq, (), rows.get(table.name, ()))
 
-    @staticmethod
-    def stray(seq: int) -> Finding:
-        """Postings stand under an entry that is no movement."""
-        return Finding(Fault.POSTING, seq, None, f"postings of entry {seq}: it is no movement")
+    def report(self, kept: Kept) -> Iterator[Finding]:
+        """What is wrong with what all entries together say."""
+        yield from self._valuations.settle()
+        yield from self._stock.report(kept.balances)
+        yield from self._contents.report(kept.contents, kept.allocations)
+        yield from self._identities.report(kept.identities)
+        changes = set(kept.allowed_changes)
+        for axis, before, after in sorted(changes - SHIPPED_CHANGES):
+            text = f"allowed_changes lets a {axis} go from {before} to {after}, which nothing says"
+            yield finding(None, text)
+        for axis, before, after in sorted(SHIPPED_CHANGES - changes):
+            text = f"allowed_changes lacks that a {axis} may go from {before} to {after}"
+            yield finding(None, text)
 
-    def report(self, balances: dict[Key, Balance], made: set[Made]) -> Iterator[Finding]:
-        """What is wrong with the present book, and with the rows beside it."""
-        for key in self._balances.keys() | balances.keys():
-            right, kept = self._balances.get(key, NOTHING), balances.get(key, NOTHING)
-            if right.quantity != kept.quantity:
-                text = f"the book of {key.item} at {key.location} is {right.quantity}, not"
-                yield Finding(Fault.POSTING, None, None, f"{text} {kept.quantity}")
-            elif right.seq != kept.seq:
-                text = f"the book of {key.item} at {key.location} was last moved by entry"
-                yield Finding(Fault.POSTING, None, None, f"{text} {right.seq}, not {kept.seq}")
-        for row in sorted(made - self._made):
-            text = f"{row.table} says {', '.join(row.values)} of entry {row.seq}, which does not"
-            yield Finding(Fault.POSTING, row.seq, None, text)
-        for row in sorted(self._made - made):
-            text = f"{row.table} lacks {', '.join(row.values)}, which entry {row.seq} says"
-            yield Finding(Fault.POSTING, row.seq, None, text)
+    def _mentioned(self, entry: Entry) -> Mentioned:
+        if entry.kind == EntryKind.COMMISSIONED:
+            return self._identities.take_birth(entry)
+        if entry.kind == EntryKind.DECOMMISSIONED:
+            return self._identities.take_end(entry)
+        return self._identities.take_event(entry)
 
-
-def _made(seq: int, record: BookItem | BookPlace | PeriodClosed) -> Made:
-    """The row that an entry of master data makes."""
-    if isinstance(record, BookItem):
-        counted = (record.base_unit, str(record.decimals))
-        policy = (str(record.tracking), str(record.negative))
-        return Made("book_items", seq, (record.item, *counted, *policy))
-    if isinstance(record, BookPlace):
-        return Made("book_places", seq, (record.location, str(record.kind), record.warehouse))
-    return Made("book_periods", seq, (str(record.before_us),))
-
-
-def _finding(seq: int, text: str) -> Finding:
-    return Finding(Fault.POSTING, seq, None, f"movement in entry {seq}: {text}")
+    def _told(self, entry: Entry) -> tuple[dict[Table, list[Row]], list[Finding]]:
+        """The rows that an entry of the books makes, and what is wrong beside them."""
+        if entry.kind == EntryKind.BOOK:
+            wrong = list(self._valuations.settle())
+            return self._master.take(entry), wrong
+        if entry.kind == EntryKind.DOCUMENT:
+            document, told = rows_of_document(entry)
+            told[UNPACKINGS] = self._contents.take_document(document)
+            return told, list(self._valuations.take_document(entry, document))
+        if entry.kind == EntryKind.MOVEMENT:
+            moved = self._stock.take(entry, self._master.place_kinds)
+            self._contents.take_movement(entry.seq, moved.movement)
+            wrong = list(self._valuations.take_movement(entry, moved))
+            return moved.rows, moved.findings + wrong
+        made = rows_of_voucher(entry)
+        self.vouchers += 1
+        wrong = list(self._valuations.take_voucher(entry, made.voucher))
+        return made.rows, made.findings + wrong

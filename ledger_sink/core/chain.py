@@ -10,7 +10,8 @@ So a changed entry, and one that was put elsewhere, are told apart.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
+from hashlib import sha256
 from typing import NamedTuple
 
 HASH_BYTES = 32
@@ -67,7 +68,7 @@ def content_hash(
 ) -> bytes:
     """SHA-256 over all that an entry says; the twin of `ledger.content_of`."""
     received = b"-" if read_received_us is None else b"%d" % read_received_us
-    return hashlib.sha256(
+    return sha256(
         b"%b%b%b%d,%d,%b%b%b,%d,%d:%b"
         % (
             _field(site),
@@ -83,6 +84,28 @@ def content_hash(
             payload,
         )
     ).digest()
+
+
+def contents_of(site: str, entries: Iterable[ChainEntry]) -> list[bytes]:
+    """The content hashes of rows: what `content_hash` gives, in a third of the time."""
+    begin = _field(site)
+    found = []
+    for entry in entries:
+        _, id_, kind, happened, recorded, identity, location, payload, received, window, _, _ = (
+            entry
+        )
+        about = "-" if identity is None else f"{len(identity)}:{identity}"
+        where = "-" if location is None else f"{len(location)}:{location}"
+        text = (
+            f"{len(id_)}:{id_},{len(kind)}:{kind},{happened},{recorded},{about},{where},"
+            f"{'-' if received is None else received},{window},{len(payload)}:"
+        )
+        # Lengths are in bytes: those of characters are the same in ASCII only.
+        if text.isascii():
+            found.append(sha256(begin + text.encode() + payload).digest())
+        else:
+            found.append(content_of(site, entry))
+    return found
 
 
 def content_of(site: str, entry: ChainEntry) -> bytes:
@@ -103,9 +126,18 @@ def content_of(site: str, entry: ChainEntry) -> bytes:
 
 def chain_hash(previous: bytes, seq: int, content: bytes) -> bytes:
     """An entry's hash; the twin of `ledger.hash_of`."""
-    return hashlib.sha256(previous + seq.to_bytes(8, "big") + content).digest()
+    return sha256(previous + seq.to_bytes(8, "big") + content).digest()
 
 
 def genesis(site: str) -> bytes:
     """What stands before a site's first entry; the twin of `ledger.genesis_of`."""
-    return hashlib.sha256(b"tallygate ledger " + site.encode()).digest()
+    return sha256(b"tallygate ledger " + site.encode()).digest()
+
+
+def chain_hashes(previous: bytes, first: int, contents: Iterable[bytes]) -> list[bytes]:
+    """The hashes of entries that follow each other, the first of them at a place."""
+    found = []
+    for seq, content in enumerate(contents, start=first):
+        previous = sha256(previous + seq.to_bytes(8, "big") + content).digest()
+        found.append(previous)
+    return found

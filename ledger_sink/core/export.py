@@ -51,6 +51,15 @@ class ExportedSighting(msgspec.Struct, tag="sighting", frozen=True, kw_only=True
     """Its exact bytes."""
 
 
+class ExportedGone(msgspec.Struct, tag="gone", frozen=True, kw_only=True):
+    """A sighting that entries behind it were decided by, and that is not there any more."""
+
+    id: str
+    """Its id."""
+    recorded_us: Bigint
+    """When it was kept."""
+
+
 class ExportedReference(msgspec.Struct, tag="reference", frozen=True, kw_only=True):
     """A reference change that an entry behind it tells of."""
 
@@ -98,7 +107,7 @@ class End(msgspec.Struct, tag="end", frozen=True, kw_only=True):
     """How many entries stand in the file."""
 
 
-Line = Begin | ExportedSighting | ExportedReference | ExportedEntry | End
+Line = Begin | ExportedSighting | ExportedGone | ExportedReference | ExportedEntry | End
 _line = msgspec.json.Decoder(Line)
 _encoder = msgspec.json.Encoder()
 
@@ -117,6 +126,7 @@ def lines_of(batch: LedgerBatch) -> bytes:
     records: list[Line] = [
         ExportedSighting(id=id_, payload=payload) for id_, payload in batch.sightings.items()
     ]
+    records += [ExportedGone(id=id_, recorded_us=at_us) for id_, at_us in batch.gone.items()]
     records += [
         ExportedReference(key=key, version=version, change=change)
         for (key, version), change in batch.changes.items()
@@ -137,31 +147,54 @@ def read_begin(line: bytes) -> Begin:
 
 def read_batches(lines: Iterable[bytes]) -> Iterator[LedgerBatch]:
     """The batches in the lines behind the first one. Raises ExportError."""
-    entries: list[ChainEntry] = []
-    sightings: dict[str, bytes] = {}
-    changes: dict[tuple[str, int], bytes | None] = {}
+    opened = _Opened()
     count, ended = 0, False
     for number, line in enumerate(lines, start=2):
         record = _read(line, number)
         if ended or isinstance(record, Begin):
             raise ExportError(f"line {number}: more follows behind the end")
-        if entries and (len(entries) >= BATCH or not isinstance(record, ExportedEntry)):
-            yield LedgerBatch(entries, sightings, changes)
-            entries, sightings, changes = [], {}, {}
-        match record:
-            case ExportedEntry():
-                entries.append(_chain_entry(record))
-                count += 1
-            case ExportedSighting(id=id_, payload=payload):
-                sightings[id_] = payload
-            case ExportedReference(key=key, version=version, change=change):
-                changes[key, version] = change
-            case End(entries=told):
-                ended = True
-                if told != count:
-                    raise ExportError(f"the file has {count:,} entries; its end tells of {told:,}")
+        is_entry = isinstance(record, ExportedEntry)
+        if opened.entries and (len(opened.entries) >= BATCH or not is_entry):
+            yield opened.batch()
+            opened = _Opened()
+        count += is_entry
+        if isinstance(record, End):
+            ended = True
+            if record.entries != count:
+                told = f"its end tells of {record.entries:,}"
+                raise ExportError(f"the file has {count:,} entries; {told}")
+        else:
+            opened.take(record)
     if not ended:
         raise ExportError(f"the file was cut off: it has no end behind its {count:,} entries")
+
+
+class _Opened:
+    """A batch of which lines are being read."""
+
+    def __init__(self) -> None:
+        self.entries: list[ChainEntry] = []
+        self._sightings: dict[str, bytes] = {}
+        self._gone: dict[str, int] = {}
+        self._changes: dict[tuple[str, int], bytes | None] = {}
+
+    def take(
+        self, record: ExportedSighting | ExportedGone | ExportedReference | ExportedEntry
+    ) -> None:
+        """The next line."""
+        match record:
+            case ExportedEntry():
+                self.entries.append(_chain_entry(record))
+            case ExportedSighting(id=id_, payload=payload):
+                self._sightings[id_] = payload
+            case ExportedGone(id=id_, recorded_us=recorded_us):
+                self._gone[id_] = recorded_us
+            case ExportedReference(key=key, version=version, change=change):
+                self._changes[key, version] = change
+
+    def batch(self) -> LedgerBatch:
+        """What was read."""
+        return LedgerBatch(self.entries, self._sightings, self._changes, gone=self._gone)
 
 
 def _read(line: bytes, number: int) -> Line:

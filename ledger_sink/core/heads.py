@@ -61,8 +61,8 @@ class ReadHead(NamedTuple):
 
     head: Head
     """The head."""
-    contents: tuple[bytes, ...]
-    """The truncated content hashes of its entries."""
+    contents: bytes
+    """The truncated content hashes of its entries, one behind the other."""
 
 
 Verify = Callable[[bytes, bytes], bool]
@@ -151,5 +151,4 @@ def check_head(
         wrong = "it does not cover the entries that it names"
     if wrong is not None:
         return wrong
-    parts = (contents[n : n + TRUNCATED_BYTES] for n in range(0, len(contents), TRUNCATED_BYTES))
-    return ReadHead(head, tuple(parts))
+    return ReadHead(head, contents)

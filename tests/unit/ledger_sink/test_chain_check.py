@@ -8,9 +8,16 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger_sink.core.chain import ChainEntry, chain_hash, content_hash, content_of, genesis
+from ledger_sink.core.chain import (
+    ChainEntry,
+    chain_hash,
+    content_hash,
+    content_of,
+    contents_of,
+    genesis,
+)
 from ledger_sink.core.heads import Head, ReadHead, check_head, line_digest, make_head, read_head
-from ledger_sink.core.verification import ChainCheck, Fault
+from ledger_sink.core.verification import ChainCheck, Fault, published_by
 
 SITE = "demo"
 
@@ -82,7 +89,7 @@ def heads_of(rows: list[ChainEntry], sizes: list[int]) -> list[ReadHead]:
 def first_fault(
     rows: list[ChainEntry], heads: list[ReadHead], chain_seq: int | None = None
 ) -> tuple[Fault, int | None] | None:
-    check = ChainCheck(SITE, heads)
+    check = ChainCheck(SITE, published_by(heads))
     check.take(rows)
     findings = check.report(chain_seq=len(rows) if chain_seq is None else chain_seq).findings
     return (findings[0].fault, findings[0].seq) if findings else None
@@ -96,7 +103,7 @@ HEADS = heads_of(ROWS, [3, 4, 1])
 def test_an_untouched_chain_is_whole() -> None:
     assert first_fault(ROWS, HEADS) is None
     assert first_fault([], []) is None
-    check = ChainCheck(SITE, HEADS)
+    check = ChainCheck(SITE, published_by(HEADS))
     check.take(ROWS)
     assert check.report(chain_seq=10)[:2] == (10, 8)
 
@@ -205,3 +212,42 @@ def test_no_two_entries_share_what_is_hashed() -> None:
         ]
     }
     assert len(hashes) == 7
+
+
+WORD = st.text(st.characters(codec="utf-8"), max_size=12)
+NUMBER = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(
+    st.builds(
+        entry_of,
+        st.just(1),
+        id=WORD,
+        kind=WORD,
+        happened_us=NUMBER,
+        recorded_us=NUMBER,
+        identity=st.none() | WORD,
+        location=st.none() | WORD,
+        payload=st.binary(max_size=40),
+        read_received_us=st.none() | NUMBER,
+        window_us=NUMBER,
+    ),
+    st.sampled_from(["demo", "仓库"]),
+)
+def test_many_hashes_at_once_are_those_of_one_by_one(row: ChainEntry, site: str) -> None:
+    assert contents_of(site, [row, ROWS[0]]) == [content_of(site, row), content_of(site, ROWS[0])]
+
+
+@given(st.integers(0, 9), st.integers(1, 10))
+def test_a_part_of_a_chain_is_checked_as_the_whole(place: int, size: int) -> None:
+    """Batches of any size, from any place on; heads cover eight of the ten entries."""
+    published = published_by(HEADS).part(place, 10)
+    check = ChainCheck(SITE, published, ROWS[place].previous)
+    for start in range(place, 10, size):
+        check.take(ROWS[start : start + size])
+    assert (check.is_whole, check.seq, check.hash) == (True, 10, ROWS[-1].hash)
+    changed = [*ROWS[:-1], ROWS[-1]._replace(window_us=1)]
+    check = ChainCheck(SITE, published, ROWS[place].previous)
+    for start in range(place, 10, size):
+        check.take(changed[start : start + size])
+    assert not check.is_whole
