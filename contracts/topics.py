@@ -10,6 +10,7 @@
 | MQTT | tallygate/v1/{site}/{gateway}/config | ConfigurationPushed | retained, QoS 1 |
 | MQTT | tallygate/v1/{site}/{gateway}/config_state | ConfigurationState | retained, QoS 1 |
 | MQTT | tallygate/v1/{site}/bridge | BridgeRun | retained |
+| MQTT | tallygate/v1/{site}/heads | a signed head, as `heads.jsonl` holds it | retained, QoS 1 |
 | Kafka | tallygate.{site}.reads.{log} | Part, Tick | the log |
 | Kafka | tallygate.{site}.events.{log} | Output | the log |
 | Kafka | tallygate.{site}.reference.{log} | ReferenceChange | compacted, one partition |
@@ -37,6 +38,11 @@ def mqtt_topic(site: str, gateway: str, kind: str) -> str:
 def mqtt_bridge_topic(site: str) -> str:
     """Where the bridge tells its run."""
     return f"{MQTT_ROOT}/{site}/bridge"
+
+
+def mqtt_heads_topic(site: str) -> str:
+    """Where the sink publishes the signed heads of the ledger's chain."""
+    return f"{MQTT_ROOT}/{site}/heads"
 
 
 def mqtt_gateway_of(topic: str) -> str | None:

@@ -37,7 +37,13 @@ def migrate() -> None:
 
 @application.command()
 def run() -> None:
-    """Be the sink of TALLYGATE_SITE; SIGTERM or Ctrl-C stops it cleanly."""
+    """Be the sink of TALLYGATE_SITE; SIGTERM or Ctrl-C stops it cleanly.
+
+    Heads of the chain are signed every TALLYGATE_HEADS_EVERY_S seconds (5) and at the end, and go
+    to ledger/heads.jsonl in TALLYGATE_DATA. From there, if TALLYGATE_HEADS_MQTT is on (it is), to
+    the retained topic tallygate/v1/SITE/heads; and to TALLYGATE_HEADS_WEBHOOK by POST, with
+    TALLYGATE_HEADS_WEBHOOK_TOKEN as bearer, trusting TALLYGATE_HEADS_WEBHOOK_CA.
+    """
     settings = _settings()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

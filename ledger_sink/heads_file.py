@@ -25,7 +25,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from ledger_sink.core.heads import Head, ReadHead, check_head, line_digest, read_head
+from ledger_sink.core.heads import (
+    TRUNCATED_BYTES,
+    Head,
+    ReadHead,
+    check_head,
+    line_digest,
+    read_head,
+)
 from ledger_sink.settings import SinkError
 
 KEY = "key.pem"
@@ -61,6 +68,8 @@ class Signer:
             if not path.exists():
                 _make_key(path)
             key = load_pem_private_key(path.read_bytes(), password=None)
+            self.is_private = not path.stat().st_mode & 0o077
+            """Whether nobody but its owner can read or change the key's file."""
         except (OSError, ValueError) as error:
             raise SinkError(f"the signing key {path} cannot be used: {error}") from error
         if not isinstance(key, Ed25519PrivateKey):
@@ -102,11 +111,19 @@ class PublishedHeads(NamedTuple):
 
 
 def read_heads(path: Path, site: str, key: PublicKey) -> PublishedHeads:
-    """Read and check a file of heads; a last line without its end was never published whole."""
+    """Read and check a file of heads; a last line without its end was never published whole.
+
+    A copy that was gathered from the topic or the webhook may hold a head several times, and a sink
+    that was stopped, overtaken and continued may have said again what its successor had said.
+    """
     raw = path.read_bytes() if path.exists() else b""
     heads: list[ReadHead] = []
+    contents = bytearray()
+    known: set[str] = set()
     after, digest = 0, ""
     for number, line in enumerate(raw.split(b"\n")[:-1], start=1):
+        if line_digest(line) in known:
+            continue
         head = read_head(line)
         checked = (
             head
@@ -115,11 +132,31 @@ def read_heads(path: Path, site: str, key: PublicKey) -> PublishedHeads:
                 head, site=site, after=after, previous=digest, key=key.name, verify=key.verify
             )
         )
+        if isinstance(checked, str) and not isinstance(head, str) and head.first <= after:
+            alone = check_head(
+                head,
+                site=site,
+                after=head.first - 1,
+                previous=head.previous,
+                key=key.name,
+                verify=key.verify,
+            )
+            if not isinstance(alone, str) and _says_again(alone, contents):
+                continue
         if isinstance(checked, str):
             return PublishedHeads(tuple(heads), f"head in line {number}: {checked}", digest)
         heads.append(checked)
+        contents += checked.contents
         after, digest = checked.head.seq, line_digest(line)
+        known.add(digest)
     return PublishedHeads(tuple(heads), None, digest)
+
+
+def _says_again(head: ReadHead, contents: bytearray) -> bool:
+    """Whether a head, of which all else is right, differs in no entry from what was published."""
+    begin = (head.head.first - 1) * TRUNCATED_BYTES
+    there = contents[begin : begin + len(head.contents)]
+    return begin >= 0 and head.contents.startswith(there)
 
 
 class HeadsFile:
@@ -133,13 +170,22 @@ class HeadsFile:
         whole = raw.rfind(b"\n") + 1
         if whole != len(raw):
             self._file.truncate(whole)
+        os.fsync(self._file.fileno())
         _sync_folder(path.parent)
+        self.end = whole
+        """Up to here the disk has it, in bytes."""
 
     def append(self, line: bytes) -> None:
-        """Write a line and wait until the disk has it."""
+        """Write a line and wait until the disk has it. Raises SinkError if another wrote, too."""
+        if os.fstat(self._file.fileno()).st_size != self.end:
+            raise SinkError(
+                f"another sink has taken over this site and publishes heads to {self._file.name};"
+                " this one ends"
+            )
         self._file.write(line + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+        self.end += len(line) + 1
 
     def close(self) -> None:
         """Let the file go."""

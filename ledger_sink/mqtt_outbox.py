@@ -1,4 +1,4 @@
-"""Publishes to the gateways: acknowledgements (retained) and commands.
+"""Publishes to the gateways: acknowledgements (retained) and commands; and the ledger's heads.
 
 Nothing waits for the broker. What is lost while it is away, or with its memory, is published
 again by the caller: at each new connection, and every now and then.
@@ -25,6 +25,22 @@ RECONNECT_SECONDS_MAX = 5
 """A broker that is back is found soon."""
 QUEUED_MAX = 10_000
 """Messages that wait in the client; more are dropped, the next round has them again."""
+
+
+class Sent:
+    """A message that was handed to the client."""
+
+    def __init__(self, info: paho.MQTTMessageInfo) -> None:
+        """What the client says of it."""
+        self._info = info
+
+    def has_arrived(self, seconds: float) -> bool:
+        """Whether the broker has it; waits for that so long at most."""
+        try:
+            self._info.wait_for_publish(seconds)
+            return self._info.is_published()
+        except (ValueError, RuntimeError):  # The client's queue is full, or it has no connection.
+            return False
 
 
 class MqttOutbox:
@@ -68,6 +84,12 @@ class MqttOutbox:
         if self._client.is_connected():
             topic = mqtt_topic(self._site, gateway, kind)
             self._client.publish(topic, encode(message), qos=1, retain=retain)
+
+    def publish_line(self, topic: str, line: bytes) -> Sent | None:
+        """Send bytes retained, with QoS 1; None where there is no connection."""
+        if not self._client.is_connected():
+            return None
+        return Sent(self._client.publish(topic, line, qos=1, retain=True))
 
     def close(self) -> None:
         """Disconnect and end the thread."""

@@ -32,6 +32,19 @@ class Influx(msgspec.Struct, frozen=True, kw_only=True):
     """TALLYGATE_INFLUX_ORG; InfluxDB 1 has none."""
 
 
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """Where heads are posted."""
+
+    url: str
+    """TALLYGATE_HEADS_WEBHOOK: https://..., or http:// on this machine. Each head is posted there,
+    in order, until an answer from 200 to 299 comes."""
+    token: str = ""
+    """TALLYGATE_HEADS_WEBHOOK_TOKEN: sent as `Authorization: Bearer ...`."""
+    authorities: str | None = None
+    """TALLYGATE_HEADS_WEBHOOK_CA: file with the authorities that its certificate may come from;
+    by default the machine's."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The environment, checked."""
 
@@ -49,6 +62,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """TALLYGATE_DATA: the stack's folder; the sink's own files are in `ledger/` below it."""
     heads_every_s: float = 5.0
     """TALLYGATE_HEADS_EVERY_S: how often the chain's head is signed and published, wall time."""
+    heads_mqtt: bool = True
+    """TALLYGATE_HEADS_MQTT: `on` or `off`: heads go to the retained topic
+    tallygate/v1/{site}/heads."""
+    heads_webhook: Webhook | None = None
+    """None: heads are posted nowhere."""
     influx: Influx | None = None
     """None: metrics are not kept."""
     clock: ClockSetting = REAL_TIME
@@ -93,6 +111,11 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         heads_every_s = 0.0
     if not 0.1 <= heads_every_s <= 86_400:  # noqa: PLR2004 - a day at the most.
         mistakes.append(f"TALLYGATE_HEADS_EVERY_S is 0.1 to 86400 seconds, not {every!r}")
+    heads_mqtt = environment.get("TALLYGATE_HEADS_MQTT", "on")
+    if heads_mqtt not in {"on", "off"}:
+        mistakes.append(f"TALLYGATE_HEADS_MQTT is on or off, not {heads_mqtt!r}")
+    heads_webhook, problems = _webhook_from(environment)
+    mistakes += problems
     if mistakes:
         raise SinkError("; ".join(mistakes))
     return Settings(
@@ -103,9 +126,42 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         postgres_url=environment.get("TALLYGATE_POSTGRES_URL", DEFAULTS.postgres_url),
         data=Path(environment.get("TALLYGATE_DATA", str(DEFAULTS.data))),
         heads_every_s=heads_every_s,
+        heads_mqtt=heads_mqtt == "on",
+        heads_webhook=heads_webhook,
         influx=_influx_from(environment),
         clock=clock,
     )
+
+
+def _webhook_from(environment: Mapping[str, str]) -> tuple[Webhook | None, list[str]]:
+    """The webhook, and what is wrong with it."""
+    url = environment.get("TALLYGATE_HEADS_WEBHOOK", "")
+    if not url:
+        return None, []
+    mistakes = []
+    if not _is_safe(url):
+        mistakes.append(
+            f"TALLYGATE_HEADS_WEBHOOK is https://..., or http:// on this machine, not {url!r}"
+        )
+    authorities = environment.get("TALLYGATE_HEADS_WEBHOOK_CA") or None
+    if authorities is not None and not os.path.isfile(authorities):  # noqa: PTH113 - as above.
+        mistakes.append(f"TALLYGATE_HEADS_WEBHOOK_CA: there is no file {authorities}")
+    token = environment.get("TALLYGATE_HEADS_WEBHOOK_TOKEN", "")
+    if not (token.isascii() and token.isprintable()):
+        mistakes.append("TALLYGATE_HEADS_WEBHOOK_TOKEN has characters that no header can carry")
+    return Webhook(url=url, token=token, authorities=authorities), mistakes
+
+
+def _is_safe(url: str) -> bool:
+    """Whether nobody on the way reads what is posted there."""
+    try:
+        address = urlsplit(url)
+        host = address.hostname
+    except ValueError:
+        return False
+    if address.scheme == "http":
+        return host in {"127.0.0.1", "::1", "localhost"}
+    return address.scheme == "https" and bool(host)
 
 
 def _influx_from(environment: Mapping[str, str]) -> Influx | None:

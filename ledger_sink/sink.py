@@ -123,7 +123,7 @@ class Sink:
         self._run = number
         self._outbox = outbox
         self._metrics = metrics
-        self._publisher = Publisher(ledger, settings)
+        self._publisher = Publisher(ledger, settings, outbox)
         self._figures = Figures(settings.site, settings.clock)
         self._latencies: list[int] = []
         self._stale = 0
@@ -267,6 +267,7 @@ class Sink:
         now_us = self._settings.domain_us()
         gateways = {} if times is None else times.known()
         self._metrics.put(self._figures.drain(at_us=now_us, waiting=waiting, gateways=gateways))
+        self._metrics.put(self._figures.heads(self._publisher.waiting(), now_us))
         if self._head.is_due():
             self.publish_head()
         if self._outbox.came_back() or self._repeat.is_due():

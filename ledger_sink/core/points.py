@@ -11,6 +11,7 @@
 | latency | | entries, p50_us, p99_us, window_us (mean of the decision windows beside it) |
 | lag | | waiting (outputs read, not committed), gateways_us (behind now, the last of them) |
 | devices | device | state, reading (1 or 0) |
+| heads | way | waiting (signed heads that have not arrived outside) |
 
 Every line has the tag `site`. Times are microseconds of domain time.
 """
@@ -128,6 +129,13 @@ class Figures:
             lines.append(self._line("latency", {}, fields, at_us))
         self._clear()
         return lines
+
+    def heads(self, waiting: Mapping[str, int], at_us: int) -> list[str]:
+        """The lines for heads that wait, by their way out."""
+        return [
+            self._line("heads", {"way": way}, f"waiting={count}i", at_us)
+            for way, count in waiting.items()
+        ]
 
     def _line(self, measurement: str, tags: Mapping[str, str], fields: str, at_us: int) -> str:
         named = {"site": self._site, **tags}
