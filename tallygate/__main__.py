@@ -11,7 +11,14 @@ from typing import Annotated
 
 import typer
 
-from tallygate import commission_command, epcis_commands
+from tallygate import (
+    commission_command,
+    epcis_commands,
+    keeping_commands,
+    post_command,
+    redact_command,
+    report_command,
+)
 from tallygate.options import (
     DEFAULT_FOLDER,
     Folder,
@@ -32,6 +39,12 @@ app = typer.Typer(
 
 app.add_typer(epcis_commands.app, name="epcis")
 app.add_typer(commission_command.app, name="commission")
+app.command()(post_command.post)
+app.add_typer(report_command.app, name="report")
+app.add_typer(keeping_commands.evidence, name="evidence")
+app.command()(keeping_commands.backup)
+app.command()(redact_command.redact)
+app.command()(keeping_commands.restore)
 
 
 class Sabotage(StrEnum):
@@ -165,19 +178,26 @@ def trace(
     identity: Annotated[
         str,
         typer.Argument(
-            help="A barcode, an SSCC, a tag's EPC in hexadecimal, a Digital Link or its end."
+            help="A barcode, an SSCC, a tag's EPC in hexadecimal, a Digital Link or its end; or an"
+            " item's number, as the books have it."
         ),
     ],
+    batch: Annotated[str, typer.Option(help="One batch of the item.")] = "",
+    back: Annotated[bool, typer.Option("--back", help="Tell what it is made of.")] = False,
+    forward: Annotated[
+        bool, typer.Option("--forward", help="Tell what it went into, and who got it.")
+    ] = False,
     postgres: Postgres = None,
     site: Site = None,
     data: Folder = DEFAULT_FOLDER,
     language: Language = None,
 ) -> None:
-    """Tell an item's life: every entry about it, with the evidence."""
+    """Tell an item's life: every entry about it with the evidence, and what the books say."""
     from tallygate.ledger import find_site  # noqa: PLC0415
-    from tallygate.look import run_trace  # noqa: PLC0415
+    from tallygate.look import Asked, run_trace  # noqa: PLC0415
 
-    raise typer.Exit(run_trace(data, postgres, find_site(data, site), identity, language))
+    asked = Asked(batch, back, forward)
+    raise typer.Exit(run_trace(data, postgres, find_site(data, site), identity, asked, language))
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from tallygate.errors import TallygateError
+from tallygate.report_words import REPORT_WORDS
 
 LANGUAGES = ("en", "zh")
 
@@ -126,6 +127,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "sightings": ("{} sightings", "{} 次观测"),
     "once": ("1 read", "读 1 次"),
     "within": ("within {} s", "{} 秒内"),
+    **REPORT_WORDS,
 }
 
 

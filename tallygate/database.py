@@ -1,0 +1,83 @@
+"""The ledger's database for a command that also works while no stack runs.
+
+Where a stack runs, or a database is named, that one is used. Else the PostgreSQL of the folder is
+started for the time of the command: the same one, with the same data, that a stack would start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+
+from ledger_sink.migrate import migrate
+from tallygate.errors import TallygateError
+from tallygate.ledger import first_line, read_state, running_process
+from tallygate.servers.child import ServerError
+from tallygate.servers.find import Kind, find_servers, server_for
+from tallygate.up import only_one
+
+FOLDER = Path("servers") / "postgres"
+"""Of the folder's own PostgreSQL, as a stack lays it out."""
+PROBE_S = 2
+"""Wall time for the database of an earlier stack to answer."""
+
+
+def has_own(folder: Path) -> bool:
+    """Whether the folder has a PostgreSQL of its own, running or not."""
+    return (folder / FOLDER / "data" / "PG_VERSION").exists()
+
+
+@contextlib.contextmanager
+def ledger_database(folder: Path, named: str | None, tell: Callable[[str], None]) -> Iterator[str]:
+    """The URL of a database that answers, for the time of a command. Raises TallygateError.
+
+    A database of the folder's own is started, made where there is none, and brought to this
+    version; `tell` hears of it.
+    """
+    if named:
+        yield named
+        return
+    state = read_state(folder)
+    if state is not None and (
+        running_process(folder) or not has_own(folder) or _answers(state.postgres_url)
+    ):
+        yield state.postgres_url
+        return
+    with only_one(folder):
+        found = next(one for one in find_servers({}) if one.kind is Kind.POSTGRES)
+        server = server_for(found, folder / FOLDER)
+        if server is None:
+            raise TallygateError(f"{found.name}: {found.advice}")
+        tell(f"no stack runs: starting {found.name} in {folder / FOLDER} for this command")
+        try:
+            server.start()
+        except ServerError as error:
+            raise TallygateError(str(error)) from error
+        try:
+            _migrate(server.url)
+            yield server.url
+        finally:
+            server.stop()
+
+
+def _migrate(url: str) -> None:
+    # What a migration's statements give would stand amid the command's own output.
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            migrate(url)
+        except psycopg.Error as error:
+            raise TallygateError(
+                f"the ledger cannot be brought to this version: {first_line(error)}"
+            ) from error
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=PROBE_S).close()
+    except psycopg.OperationalError:
+        return False
+    return True
