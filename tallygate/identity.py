@@ -45,8 +45,11 @@ def readings(text: str) -> list[str]:
     return sorted(dict.fromkeys(found), key=lambda one: one.startswith("raw:") and one != text)
 
 
-def find_identity(ledger: PostgresLedger, text: str) -> str:
-    """The identity that is meant, of those that the ledger knows. Raises TallygateError."""
+def find_identity(ledger: PostgresLedger, text: str, *, is_booked: bool = False) -> str:
+    """The identity that is meant, of those that the ledger knows. Raises TallygateError.
+
+    `is_booked`: the books know it, so it need not have been read.
+    """
     # A terminal may hand over bytes that are no UTF-8.
     text = text.encode("utf-8", "replace").decode().strip().removeprefix(SHORTENED)
     meant = readings(text)
@@ -58,6 +61,8 @@ def find_identity(ledger: PostgresLedger, text: str) -> str:
         found = identities_ending(ledger, text, IDENTITIES_MAX + 1)
     if len(found) == 1:
         return found[0]
+    if is_booked:
+        return meant[0]
     if found:
         listed = "\n  ".join(found[:IDENTITIES_MAX])
         more = "\n  and more" if len(found) > IDENTITIES_MAX else ""

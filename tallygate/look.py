@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from ledger_sink import queries
+from ledger_sink.postgres_ledger import PostgresLedger
+from ledger_sink.tracing import Subject, is_item, made_of, movements_of, subject_of, went_into
 from tallygate.errors import TallygateError
 from tallygate.figures import print_stats
-from tallygate.identity import find_identity
+from tallygate.identity import find_identity, readings
 from tallygate.intake import Imported, put_reference, read_files
 from tallygate.ledger import (
     find_postgres,
@@ -19,22 +22,64 @@ from tallygate.ledger import (
     unknown_site,
 )
 from tallygate.names import ReferenceReader
+from tallygate.stock_trace import print_movements, print_relations
 from tallygate.terminal import plain_console
 from tallygate.trace import print_life
 from tallygate.watch import site_zone
 from tallygate.words import language
 
 
+class Asked(NamedTuple):
+    """What `tallygate trace` was asked for beside the identity."""
+
+    batch: str = ""
+    """The batch; the identity is then an item's number."""
+    is_back: bool = False
+    """Whether to tell what it is made of."""
+    is_forward: bool = False
+    """Whether to tell what it went into."""
+
+
 def run_trace(
-    folder: Path, postgres: str | None, site: str, identity: str, asked: str | None
+    folder: Path,
+    postgres: str | None,
+    site: str,
+    identity: str,
+    asked: Asked,
+    spoken_as: str | None,
 ) -> int:
-    """Tell an item's life."""
-    spoken, zone = language(asked), site_zone()
+    """Tell an item's life: what was seen of it, and what the books say."""
+    spoken, zone = language(spoken_as), site_zone()
+    console = plain_console()
     with look_into(folder, postgres, site) as ledger:
-        life = queries.trace(ledger, find_identity(ledger, identity))
-        names = ReferenceReader(ledger).refresh()
-    print_life(plain_console(), life, names, spoken, zone)
+        subject = _subject(ledger, identity, asked.batch)
+        if subject is None or subject.serial:
+            known = find_identity(ledger, identity, is_booked=subject is not None)
+            life = queries.trace(ledger, known)
+            names = ReferenceReader(ledger).refresh()
+            print_life(console, life, names, spoken, zone)
+        if subject is not None:
+            print_movements(console, subject, movements_of(ledger, subject), spoken, zone)
+            if asked.is_back:
+                print_relations(console, "made_of", made_of(ledger, subject), spoken, zone)
+            if asked.is_forward:
+                print_relations(console, "went_into", went_into(ledger, subject), spoken, zone)
+        elif asked.is_back or asked.is_forward:
+            raise TallygateError(
+                f"the books do not know {identity!r}: --back and --forward need an item with"
+                " --batch, or the identity of a piece whose item the books have"
+            )
     return 0
+
+
+def _subject(ledger: PostgresLedger, text: str, batch: str) -> Subject | None:
+    """What a text means to the books: an item's number, or an identity of a piece."""
+    if is_item(ledger, text):
+        return Subject(text, batch)
+    if batch:
+        raise TallygateError(f"the books have no item {text!r}; --batch goes with an item's number")
+    found = (subject_of(ledger, reading) for reading in readings(text))
+    return next((subject for subject in found if subject is not None), None)
 
 
 def run_stats(folder: Path, postgres: str | None, site: str) -> int:

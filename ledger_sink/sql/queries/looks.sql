@@ -24,7 +24,8 @@ with opened as (
     select e.seq, e.id, e.kind, e.happened_us, e.recorded_us, e.location, e.payload,
         j.payload ->> 'discrepancy' as discrepancy
     from ledger.entries e, lateral ledger.json_of(e.payload) as j (payload)
-    where e.site = %(site)s and e.kind = 'discrepancy_opened' and j.payload -> 'identities' ? %(identity)s
+    where e.site = %(site)s and e.kind = 'discrepancy_opened'
+        and ledger.discrepancy_identities(e.payload) @> array[%(identity)s]
 )
 select e.seq, e.id, e.kind, e.happened_us, e.recorded_us, e.location, e.payload
 from ledger.entries e
@@ -37,9 +38,8 @@ union
 select o.seq, o.id, o.kind, o.happened_us, o.recorded_us, o.location, o.payload from opened o
 union
 select e.seq, e.id, e.kind, e.happened_us, e.recorded_us, e.location, e.payload
-from ledger.entries e, lateral ledger.json_of(e.payload) as j (payload)
-where e.site = %(site)s and e.kind = 'discrepancy_closed'
-    and j.payload ->> 'discrepancy' in (select o.discrepancy from opened o)
+from opened o join ledger.entries e on e.site = %(site)s and e.kind = 'discrepancy_closed'
+    and ledger.discrepancy_of(e.payload) = o.discrepancy
 order by 4, 1
 
 -- name: sightings_of
