@@ -58,6 +58,8 @@ bench: $(VENV)/.dev ## Compare with peers: ratios, in one run, on the same input
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.ledger
+	$(BIN)/python -m benchmarks.ledger_verification
+	$(BIN)/python -m benchmarks.ledger_queries
 
 lock: $(VENV)/.run ## Renew the two lock files after a change of pyproject.toml.
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +19,9 @@ from ledger_sink.export import export
 from ledger_sink.heads_file import HEADS, PUBLIC_KEY
 from ledger_sink.verify import ProofReport, VerifyReport, prove, verify, verify_file, verify_proof
 from ledger_sink.verify_books import verify_books
+from tallygate.database import kept_database, look_into
 from tallygate.errors import TallygateError
-from tallygate.ledger import find_postgres, look_into, stack_clock, told_errors
+from tallygate.ledger import stack_clock, told_errors
 from tallygate.terminal import plain_console
 
 LEDGER = "ledger"
@@ -53,15 +55,14 @@ class Published(NamedTuple):
 def run_verify(published: Published, postgres: str | None, site: str) -> int:
     """Verify the chain in the database; 0 where it is whole, 1 where it is not."""
     key, heads = published.key_path(), published.heads_path()
-    url = _ledger_of(published.folder, postgres, site)
-    return _told(lambda: verify(url, site, heads, key))
+    with _ledger_of(published.folder, postgres, site) as url:
+        return _told(lambda: verify(url, site, heads, key))
 
 
 def run_verify_balances(folder: Path, postgres: str | None, site: str) -> int:
     """Recompute the books from their entries; 0 where they are right."""
     console = plain_console()
-    url = _ledger_of(folder, postgres, site)
-    with told_errors():
+    with _ledger_of(folder, postgres, site) as url, told_errors():
         report = verify_books(url, site)
     console.print(f"{report.movements:,} movements and {report.vouchers:,} vouchers recomputed")
     if not report.findings:
@@ -99,9 +100,12 @@ def run_export(folder: Path, postgres: str | None, site: str, path: Path) -> int
     clock = stack_clock(folder)
     at_us = clock.domain_us(time.time_ns() // 1000)
     console = plain_console()
-    url = _ledger_of(folder, postgres, site)
     try:
-        with told_errors(), Progress(console=console, transient=True) as progress:
+        with (
+            _ledger_of(folder, postgres, site) as url,
+            told_errors(),
+            Progress(console=console, transient=True) as progress,
+        ):
             task = progress.add_task("entries", total=None)
             count = export(
                 url,
@@ -122,9 +126,8 @@ def run_export(folder: Path, postgres: str | None, site: str, path: Path) -> int
 def run_prove(published: Published, postgres: str | None, site: str, entry: str, path: Path) -> int:
     """Write the proof of one entry to a file."""
     heads, key = published.heads_path(), published.key_path()
-    url = _ledger_of(published.folder, postgres, site)
     try:
-        with told_errors():
+        with _ledger_of(published.folder, postgres, site) as url, told_errors():
             proof = prove(url, heads, key, site, entry)
         if isinstance(proof, str):
             raise TallygateError(proof)
@@ -138,10 +141,13 @@ def run_prove(published: Published, postgres: str | None, site: str, entry: str,
     return 0
 
 
-def _ledger_of(folder: Path, postgres: str | None, site: str) -> str:
+@contextlib.contextmanager
+def _ledger_of(folder: Path, postgres: str | None, site: str) -> Iterator[str]:
     """The URL of a ledger that is there and knows the site. Raises TallygateError."""
-    with look_into(folder, postgres, site):
-        return find_postgres(folder, postgres)
+    with kept_database(folder, postgres) as url:
+        with look_into(folder, url, site):
+            pass
+        yield url
 
 
 def _told(check: Callable[[], VerifyReport]) -> int:

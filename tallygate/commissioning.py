@@ -33,6 +33,7 @@ from ledger_sink.core.commissioning import (
     successor,
 )
 from ledger_sink.postgres_ledger import PostgresLedger
+from tallygate.database import kept_database, look_into
 from tallygate.errors import TallygateError
 from tallygate.identity import find_identity
 from tallygate.labels.layout import Placed, place
@@ -40,7 +41,7 @@ from tallygate.labels.pdf import pdf
 from tallygate.labels.printer import Address, PrinterError, printer_address, zpl_printer
 from tallygate.labels.template import Template, TemplateError, default_template, read_template
 from tallygate.labels.zpl import zpl
-from tallygate.ledger import find_postgres, look_into, open_ledger, stack_clock, told_errors
+from tallygate.ledger import open_ledger, stack_clock, told_errors
 from tallygate.names import Names, ReferenceReader, short
 from tallygate.terminal import plain_console
 from tallygate.watch import site_zone
@@ -295,8 +296,11 @@ def _many(count: int, noun: str = "identity") -> str:
 
 @contextlib.contextmanager
 def _open(where: Where) -> Iterator[PostgresLedger]:
-    url = find_postgres(where.folder, where.postgres)
-    with open_ledger(url, where.site) as ledger, told_errors():
+    with (
+        kept_database(where.folder, where.postgres) as url,
+        open_ledger(url, where.site) as ledger,
+        told_errors(),
+    ):
         yield ledger
 
 

@@ -8,17 +8,32 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import psycopg
 
 from ledger_sink.migrate import migrate
+from ledger_sink.postgres_ledger import PostgresLedger
+from ledger_sink.publisher import Publisher
+from ledger_sink.queries import sites
+from ledger_sink.settings import Settings, SinkError
 from tallygate.errors import TallygateError
-from tallygate.ledger import first_line, read_state, running_process
+from tallygate.ledger import (
+    find_postgres,
+    first_line,
+    only_one,
+    open_ledger,
+    read_state,
+    running_process,
+    told_errors,
+    unknown_site,
+)
 from tallygate.servers.child import ServerError
 from tallygate.servers.find import Kind, find_servers, server_for
-from tallygate.up import only_one
 
 FOLDER = Path("servers") / "postgres"
 """Of the folder's own PostgreSQL, as a stack lays it out."""
@@ -62,6 +77,61 @@ def ledger_database(folder: Path, named: str | None, tell: Callable[[str], None]
             yield server.url
         finally:
             server.stop()
+
+
+@contextlib.contextmanager
+def kept_database(folder: Path, named: str | None) -> Iterator[str]:
+    """The URL of a ledger that is there, started where no stack runs. Raises TallygateError."""
+    if not has_own(folder):
+        yield find_postgres(folder, named)
+        return
+
+    def tell(text: str) -> None:
+        # Standard output is the command's.
+        sys.stderr.write(f"{text}\n")
+
+    with ledger_database(folder, named, tell) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def look_into(
+    folder: Path, named: str | None, site: str, *, starts: bool = True
+) -> Iterator[PostgresLedger]:
+    """The ledger of a site that it knows, to look into. Raises TallygateError.
+
+    `starts`: where no stack runs, the folder's own PostgreSQL is started for that long.
+    """
+    found = kept_database(folder, named) if starts else nullcontext(find_postgres(folder, named))
+    with found as url, open_ledger(url, site) as ledger, told_errors():
+        known = sites(ledger)
+        if known and site not in known:
+            raise TallygateError(unknown_site(site, known))
+        if not known:
+            raise TallygateError(
+                "the ledger is empty: nothing was ever entered. `tallygate up` fills it, and"
+                " `tallygate import` takes places, items and loads."
+            )
+        yield ledger
+
+
+def sign_head(folder: Path, ledger: PostgresLedger) -> None:
+    """Publish a head over what a command entered, where no sink is there to do it.
+
+    That is so while the command itself runs the folder's PostgreSQL. Raises TallygateError.
+    """
+    if running_process(folder) != str(os.getpid()):
+        return
+    # What the publisher tells its log would stand amid the command's own output.
+    with contextlib.redirect_stderr(io.StringIO()):
+        try:
+            publisher = Publisher(ledger, Settings(site=ledger.site, data=folder))
+            try:
+                publisher.publish()
+            finally:
+                publisher.close()
+        except SinkError as error:
+            raise TallygateError(f"all is entered, but no head was signed: {error}") from error
 
 
 def _migrate(url: str) -> None:

@@ -21,14 +21,13 @@ from contracts.epcis.times import microseconds, moment_of
 from contracts.epcis.vocabulary import Json
 from ledger_sink.epcis import Export, Slice, capture, export
 from ledger_sink.postgres_ledger import PostgresLedger
+from tallygate.database import kept_database, look_into
 from tallygate.errors import TallygateError
 from tallygate.identity import find_identity
 from tallygate.ledger import (
     NOT_MIGRATED,
     TOO_OLD,
-    find_postgres,
     first_line,
-    look_into,
     open_ledger,
     stack_clock,
     told_errors,
@@ -73,7 +72,11 @@ def run_capture(
     console = plain_console()
     clock = stack_clock(folder)
     refused = 0
-    with open_ledger(find_postgres(folder, postgres), site) as ledger, told_errors():
+    with (
+        kept_database(folder, postgres) as url,
+        open_ledger(url, site) as ledger,
+        told_errors(),
+    ):
         for path in paths:
             document, mistakes = _read(path)
             now_us = clock.domain_us(time.time_ns() // 1000)

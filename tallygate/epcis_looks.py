@@ -16,9 +16,10 @@ from contracts.epcis.documents import encoded, identities_of
 from contracts.epcis.vocabulary import Json
 from ledger_sink.core.epcis_pages import QueryTooLargeError, TokenError
 from ledger_sink.epcis import Answer, query
+from tallygate.database import look_into
 from tallygate.epcis_files import UNTOLD_SHOWN_MAX
 from tallygate.errors import TallygateError
-from tallygate.ledger import look_into, stack_clock
+from tallygate.ledger import stack_clock
 from tallygate.terminal import plain_console
 
 THINGS_SHOWN = 2

@@ -17,9 +17,9 @@ from ledger_sink import keeping
 from ledger_sink.heads_file import HEADS, PUBLIC_KEY
 from ledger_sink.verify import verify
 from tallygate.auditing import LEDGER
+from tallygate.database import kept_database
 from tallygate.errors import TallygateError
 from tallygate.ledger import (
-    find_postgres,
     find_site,
     first_line,
     open_ledger,
@@ -36,7 +36,11 @@ DUMP = "ledger.dump"
 
 def run_months(data: Path, postgres: str | None) -> int:
     """Say which months of sightings the ledger holds, and how large they are."""
-    with open_ledger(find_postgres(data, postgres), "") as ledger, told_errors():
+    with (
+        kept_database(data, postgres) as url,
+        open_ledger(url, "") as ledger,
+        told_errors(),
+    ):
         found = keeping.evidence_months(ledger.connection)
     table = Table(box=None)
     table.add_column("month")
@@ -54,7 +58,11 @@ def run_forget(data: Path, postgres: str | None, before: str, *, dry_run: bool) 
     before_us = _month_us(before)
     at_us = stack_clock(data).domain_us(time.time_ns() // 1000)
     console = plain_console()
-    with open_ledger(find_postgres(data, postgres), "") as ledger, told_errors():
+    with (
+        kept_database(data, postgres) as url,
+        open_ledger(url, "") as ledger,
+        told_errors(),
+    ):
         if dry_run:
             found = keeping.evidence_months(ledger.connection)
             gone = [_name(month.from_us) for month in found if month.to_us <= before_us]
@@ -74,21 +82,19 @@ def run_forget(data: Path, postgres: str | None, before: str, *, dry_run: bool) 
 
 def run_backup(data: Path, postgres: str | None, folder: Path) -> int:
     """Copy the ledger with its published heads and public key."""
-    url = find_postgres(data, postgres)
     if folder.exists() and any(folder.iterdir()):
-        raise TallygateError(
-            f"{folder} is not empty: name a new folder, a copy never goes over one"
-        )
+        raise TallygateError(f"{folder} is not empty: a copy never goes over one")
     console = plain_console()
-    with open_ledger(url, "") as ledger, told_errors():
-        programs = _programs(ledger.connection.info.server_version)
-    folder.mkdir(parents=True, exist_ok=True)
-    # The heads first: what they protect is in the database by then.
-    for name in (HEADS, PUBLIC_KEY):
-        if (data / LEDGER / name).exists():
-            shutil.copy2(data / LEDGER / name, folder / name)
-    with _told_failures(), console.status("copying the ledger"):
-        keeping.dump(url, folder / DUMP, programs)
+    with kept_database(data, postgres) as url:
+        with open_ledger(url, "") as ledger, told_errors():
+            programs = _programs(ledger.connection.info.server_version)
+        folder.mkdir(parents=True, exist_ok=True)
+        # The heads first: what they protect is in the database by then.
+        for name in (HEADS, PUBLIC_KEY):
+            if (data / LEDGER / name).exists():
+                shutil.copy2(data / LEDGER / name, folder / name)
+        with _told_failures(), console.status("copying the ledger"):
+            keeping.dump(url, folder / DUMP, programs)
     size = sum(path.stat().st_size for path in folder.iterdir())
     console.print(f"The ledger is in {folder} ({size / 1e6:,.1f} MB).")
     if not (folder / HEADS).exists():

@@ -15,7 +15,6 @@ from psycopg.conninfo import make_conninfo
 
 from contracts.clock import ClockSetting, clock_from_text
 from ledger_sink.postgres_ledger import PostgresLedger, connect
-from ledger_sink.queries import sites
 from tallygate.errors import TallygateError
 
 STATE = "stack.json"
@@ -73,6 +72,26 @@ def running_process(folder: Path) -> str | None:
     return None
 
 
+@contextlib.contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: two stacks in one folder would fight over its files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise TallygateError(
+                f"a stack runs in {folder} already (process {running_process(folder)}): stop it,"
+                " or choose another folder with --data"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def stack_clock(folder: Path) -> ClockSetting:
     """The domain clock: the environment's TALLYGATE_CLOCK, else that of the folder's stack."""
     state = read_state(folder)
@@ -116,21 +135,6 @@ def open_ledger(url: str, site: str) -> Iterator[PostgresLedger]:
         ) from error
     with connection:
         yield PostgresLedger(connection, site)
-
-
-@contextlib.contextmanager
-def look_into(folder: Path, named: str | None, site: str) -> Iterator[PostgresLedger]:
-    """The ledger of a site that it knows, to look into. Raises TallygateError."""
-    with open_ledger(find_postgres(folder, named), site) as ledger, told_errors():
-        known = sites(ledger)
-        if known and site not in known:
-            raise TallygateError(unknown_site(site, known))
-        if not known:
-            raise TallygateError(
-                "the ledger is empty: nothing was ever entered. `tallygate up` fills it, and"
-                " `tallygate import` takes places, items and loads."
-            )
-        yield ledger
 
 
 def unknown_site(site: str, known: Iterable[str]) -> str:

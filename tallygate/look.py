@@ -8,14 +8,22 @@ from typing import NamedTuple
 
 from ledger_sink import queries
 from ledger_sink.postgres_ledger import PostgresLedger
-from ledger_sink.tracing import Subject, is_item, made_of, movements_of, subject_of, went_into
+from ledger_sink.redaction import Persons
+from ledger_sink.tracing import (
+    StockMove,
+    Subject,
+    is_item,
+    made_of,
+    movements_of,
+    subject_of,
+    went_into,
+)
+from tallygate.database import kept_database, look_into
 from tallygate.errors import TallygateError
 from tallygate.figures import print_stats
 from tallygate.identity import find_identity, readings
 from tallygate.intake import Imported, put_reference, read_files
 from tallygate.ledger import (
-    find_postgres,
-    look_into,
     open_ledger,
     stack_clock,
     told_errors,
@@ -59,7 +67,7 @@ def run_trace(
             names = ReferenceReader(ledger).refresh()
             print_life(console, life, names, spoken, zone)
         if subject is not None:
-            print_movements(console, subject, movements_of(ledger, subject), spoken, zone)
+            print_movements(console, subject, _movements(ledger, subject), spoken, zone)
             if asked.is_back:
                 print_relations(console, "made_of", made_of(ledger, subject), spoken, zone)
             if asked.is_forward:
@@ -70,6 +78,13 @@ def run_trace(
                 " --batch, or the identity of a piece whose item the books have"
             )
     return 0
+
+
+def _movements(ledger: PostgresLedger, subject: Subject) -> list[StockMove]:
+    """What moved of it; who did it by name, as far as the login may know names."""
+    moves = movements_of(ledger, subject)
+    names = Persons(ledger).names(move.person for move in moves)
+    return [move._replace(person=names.get(move.person, move.person)) for move in moves]
 
 
 def _subject(ledger: PostgresLedger, text: str, batch: str) -> Subject | None:
@@ -108,7 +123,11 @@ def run_import(
         found = _checked(site, site_file, items, loads, frozenset())
     else:
         clock = stack_clock(folder)
-        with open_ledger(find_postgres(folder, postgres), site) as ledger, told_errors():
+        with (
+            kept_database(folder, postgres) as url,
+            open_ledger(url, site) as ledger,
+            told_errors(),
+        ):
             known = queries.sites(ledger)
             if known and site not in known and site_file is None:
                 # A new site begins with its places: this is rather a slip of the pen.

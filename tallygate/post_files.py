@@ -24,7 +24,7 @@ from ledger_sink.queries import sites
 from tallygate.company_check import CompanyCheck, known_to
 from tallygate.company_entry import enter_master_data
 from tallygate.company_file import SAMPLE, CompanyFile, open_company_file
-from tallygate.database import has_own, ledger_database
+from tallygate.database import has_own, ledger_database, sign_head
 from tallygate.errors import TallygateError
 from tallygate.ledger import (
     open_ledger,
@@ -79,6 +79,8 @@ def run_post(settings: PostSettings) -> int:
         changed = enter_master_data(ledger, (file.company for file in files), _now(clock))
         posted = _post(console, ledger, files, check.documents, clock, spoken)
         freed = DocumentPosting(Books(ledger)).release_expired(_now(clock))
+        if not settings.dry_run:
+            sign_head(settings.folder, ledger)
     _say(console, settings, changed, posted, spoken)
     if freed:
         console.print(counted("order_released", "orders_released", len(freed), spoken))

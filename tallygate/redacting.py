@@ -16,8 +16,9 @@ from rich.table import Table
 from contracts.persons import PersonUse
 from ledger_sink.core.redaction import Person, found
 from ledger_sink.redaction import Persons, RedactionError, RetentionTime
+from tallygate.database import look_into
 from tallygate.errors import TallygateError
-from tallygate.ledger import first_line, look_into, stack_clock, told_errors
+from tallygate.ledger import first_line, stack_clock, told_errors
 from tallygate.terminal import plain_console
 
 EXPIRED = "its retention time is over"

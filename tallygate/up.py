@@ -6,12 +6,9 @@ Read me first for `tallygate up`. Without a site file a simulated dock runs in r
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import os
 import signal
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +18,7 @@ from contracts.clock import REAL_TIME
 from tallygate.dock import SimulatedDock
 from tallygate.errors import TallygateError
 from tallygate.intake import import_reference, load_site_file
-from tallygate.ledger import LOCK, open_ledger, running_process
+from tallygate.ledger import only_one, open_ledger
 from tallygate.progress import Progress
 from tallygate.servers.child import ServerError
 from tallygate.stack import Stack
@@ -150,23 +147,3 @@ def _where_to_look(settings: UpSettings, site: str) -> str:
         f"Tallygate runs. All of its state is in {settings.folder}, its programs' words in"
         f" {settings.folder / 'logs'}. In another terminal:\n{lines}\nCtrl-C stops it."
     )
-
-
-@contextlib.contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: two stacks in one folder would fight over its files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise TallygateError(
-                f"a stack runs in {folder} already (process {running_process(folder)}): stop it,"
-                " or choose another folder with --data"
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)

@@ -23,8 +23,9 @@ from contracts.places import Gate
 from ledger_sink.floor import DeviceRow
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.queries import LocationRow, recent_passages, sites
+from tallygate.database import look_into
 from tallygate.errors import TallygateError
-from tallygate.ledger import look_into, stack_clock
+from tallygate.ledger import stack_clock
 from tallygate.loads_view import (
     LoadsReader,
     LoadView,
@@ -94,11 +95,11 @@ def run_watch(
     console = plain_console()
     clock = stack_clock(folder)
     if once or not console.is_terminal:
-        with look_into(folder, postgres, site) as ledger:
+        with look_into(folder, postgres, site, starts=False) as ledger:
             viewer = Viewer(ledger, spoken, clock)
             console.print(viewer.picture(console.width, LINES_ONCE))
         return 0
-    with look_into(folder, postgres, site):
+    with look_into(folder, postgres, site, starts=False):
         pass  # What cannot be shown at all is said before the screen is taken.
     last = Group()
     with (
@@ -107,7 +108,7 @@ def run_watch(
     ):
         while True:
             try:
-                with look_into(folder, postgres, site) as ledger:
+                with look_into(folder, postgres, site, starts=False) as ledger:
                     viewer = Viewer(ledger, spoken, clock)
                     while True:
                         last = viewer.picture(console.width, console.height)

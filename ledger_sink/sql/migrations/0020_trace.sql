@@ -30,9 +30,9 @@ create index if not exists entries_that_close on ledger.entries (site, ledger.di
 -- where, by which document and step, who, and in which container.
 create or replace function ledger.trace_movements(of_site text, of_item text, of_batch text, of_serial text)
     returns table (
-        seq bigint, happened_us bigint, recorded_us bigint, step text, document text, kind text, party text, person text,
-        batch text, quantity numeric, pieces bigint, from_locations text[], to_locations text[], to_dispositions text[],
-        owner text, containers text[], is_inferred boolean, reverses text
+        seq bigint, happened_us bigint, recorded_us bigint, step text, document text, kind text, party text,
+        person text, batch text, quantity numeric, pieces bigint, from_locations text[], to_locations text[],
+        to_dispositions text[], owner text, containers text[], is_inferred boolean, reverses text
     ) language plpgsql stable as $$
 begin
     return query
@@ -51,8 +51,8 @@ begin
         group by p.seq, p.batch, p.owner
     )
     select m.seq, m.happened_us, m.recorded_us, j.said ->> 'step', j.said ->> 'document', d.kind, d.party,
-        j.said ->> 'person', m.batch, m.quantity, m.pieces, m.from_locations, m.to_locations, m.to_dispositions, m.owner,
-        m.containers, m.is_inferred, j.said ->> 'reverses'
+        j.said ->> 'person', m.batch, m.quantity, m.pieces, m.from_locations, m.to_locations, m.to_dispositions,
+        m.owner, m.containers, m.is_inferred, j.said ->> 'reverses'
     from moved m
     join ledger.entries e on e.site = of_site and e.seq = m.seq
     cross join lateral ledger.json_of(e.payload) as j (said)
@@ -61,9 +61,85 @@ begin
 end
 $$;
 
--- The documents that brought a batch or a piece into the house: receipts, production, opening stock. Reversed ones are
--- left out.
-create or replace function ledger.sources_of(of_site text, of_item text, of_batch text, of_serial text)
+-- All pieces of several sets; {} stands for any, so that one of those makes it all.
+create or replace function ledger.join_serials(before text[], more text[]) returns text[]
+    language sql immutable parallel safe as $$
+    select case
+        when before is null then more
+        when before = '{}' or more = '{}' then '{}'
+        else array(select distinct s from unnest(before || more) s order by s)
+    end
+$$;
+create or replace aggregate ledger.all_serials(text[]) (sfunc = ledger.join_serials, stype = text[]);
+
+-- What a document moved of an item: its own movement, which it names by its id. (An order's expiry has another.)
+create or replace function ledger.moved_by(of_site text, of_document text, of_item text)
+    returns table (batch text, serial text, location text, quantity numeric) language plpgsql stable as $$
+begin
+    return query
+    select p.batch, p.serial, p.location, p.quantity
+    from ledger.entries e join ledger.postings p on p.site = e.site and p.seq = e.seq and p.item = of_item
+    where e.site = of_site and e.id = of_document || '/m' and e.kind = 'movement';
+end
+$$;
+
+-- Whether a document was taken back.
+create or replace function ledger.is_taken_back(of_site text, of_document text) returns boolean
+    language plpgsql stable as $$
+begin
+    return exists (
+        select from ledger.documents r where r.site = of_site and r.refers = of_document and r.kind = 'reversal'
+    );
+end
+$$;
+
+-- What was issued of an item for an order: into production, by batch, with its pieces where those have numbers.
+create or replace function ledger.issued_for(of_site text, of_order text, of_item text)
+    returns table (batch text, serials text[]) language plpgsql stable as $$
+begin
+    return query
+    select m.batch, coalesce(array_agg(distinct m.serial) filter (where m.serial <> ''), '{}')
+    from ledger.documents d
+    cross join lateral ledger.moved_by(of_site, d.id, of_item) m
+    join lateral ledger.book_place_now(of_site, m.location) w on w.kind = 'production'
+    where d.site = of_site and d.refers = of_order and of_order <> '' and d.kind = 'goods_issue' and m.quantity > 0
+        and not ledger.is_taken_back(of_site, d.id)
+    group by m.batch;
+end
+$$;
+
+-- What a production receipt used for one of its lines. A component whose batch the receipt does not say is of the
+-- batches, and is among the pieces, that were issued for its order; how much of each is known where it is one alone.
+create or replace function ledger.used_for(of_site text, of_seq bigint, of_line integer)
+    returns table (place integer, item text, batch text, serials text[], used numeric) language plpgsql stable as $$
+begin
+    return query
+    select c.place, c.item, coalesce(i.batch, c.batch), coalesce(i.serials, '{}'),
+        case when count(*) over (partition by c.place) = 1 then c.quantity end
+    from ledger.documents d
+    join ledger.document_components c on c.site = d.site and c.seq = d.seq and c.line = of_line
+    left join lateral ledger.issued_for(of_site, d.refers, c.item) i on c.batch in ('', i.batch)
+    where d.site = of_site and d.seq = of_seq;
+end
+$$;
+
+-- What a line of a production receipt made: the batch, and the pieces where those have numbers.
+create or replace function ledger.made_by(of_site text, of_seq bigint, of_line integer)
+    returns table (item text, batch text, serials text[]) language plpgsql stable as $$
+begin
+    return query
+    select l.item, l.batch, array(
+        select distinct m.serial from ledger.moved_by(of_site, d.id, l.item) m
+        where m.batch = l.batch and m.serial <> '' order by m.serial
+    )
+    from ledger.documents d join ledger.document_lines l on l.site = d.site and l.seq = d.seq and l.line = of_line
+    where d.site = of_site and d.seq = of_seq;
+end
+$$;
+
+-- The documents that brought a batch, or pieces ({} : any), into the house: receipts, production, opening stock.
+-- Reversed ones are left out.
+create or replace function ledger.sources_of(of_site text, of_item text, of_batch text, of_serials text[])
     returns table (seq bigint, document text, kind text, party text, happened_us bigint, quantity numeric)
     language plpgsql stable as $$
 begin
@@ -75,52 +151,93 @@ begin
     cross join lateral ledger.json_of(e.payload) as j (said)
     join ledger.documents d on d.site = of_site and d.id = j.said ->> 'document'
     where p.site = of_site and p.item = of_item and p.quantity < 0
-        and (of_batch = '' or p.batch = of_batch) and (of_serial = '' or p.serial = of_serial)
-        and d.kind in ('goods_receipt', 'production_receipt', 'opening')
-        and not exists (
-            select from ledger.documents r where r.site = of_site and r.refers = d.id and r.kind = 'reversal'
-        )
+        and (of_batch = '' or p.batch = of_batch) and (of_serials = '{}' or p.serial = any (of_serials))
+        and d.kind in ('goods_receipt', 'production_receipt', 'opening') and not ledger.is_taken_back(of_site, d.id)
     group by d.seq, d.id, d.kind, d.party, d.happened_us;
 end
 $$;
 
--- Backward: what a batch or a piece is made of, down to what suppliers brought. depth 0 is the thing itself. A component
--- whose batch nobody wrote down is named, and not followed: it could be any.
+-- The lines of production receipts that used a batch, or pieces ({} : any): those that say so, and those of the orders
+-- for which it was issued. Reversed ones are left out.
+create or replace function ledger.uses_of(of_site text, of_item text, of_batch text, of_serials text[])
+    returns table (seq bigint, line integer) language plpgsql stable as $$
+begin
+    return query
+    select d.seq, c.line
+    from ledger.document_components c
+    join ledger.documents d on d.site = c.site and d.seq = c.seq
+    where c.site = of_site and c.item = of_item and c.batch = of_batch and of_batch <> ''
+        and not ledger.is_taken_back(of_site, d.id)
+        -- Of a batch's pieces, those that were issued for an order are in nothing else.
+        and (of_serials = '{}' or not exists (
+            select from ledger.issued_for(of_site, d.refers, of_item) i
+            where i.batch = of_batch and i.serials <> '{}' and not i.serials && of_serials
+        ))
+    union
+    select r.seq, c.line
+    from (
+        select distinct d.refers
+        from ledger.postings p
+        join lateral ledger.book_place_now(of_site, p.location) w on w.kind = 'production'
+        join ledger.entries e on e.site = p.site and e.seq = p.seq
+        cross join lateral ledger.json_of(e.payload) as j (said)
+        join ledger.documents d on d.site = of_site and d.id = j.said ->> 'document'
+        where p.site = of_site and p.item = of_item and p.quantity > 0
+            and (of_batch = '' or p.batch = of_batch) and (of_serials = '{}' or p.serial = any (of_serials))
+            and d.kind = 'goods_issue' and d.refers <> '' and not ledger.is_taken_back(of_site, d.id)
+    ) o
+    join ledger.documents r on r.site = of_site and r.refers = o.refers and r.kind = 'production_receipt'
+    join ledger.document_components c on c.site = of_site and c.seq = r.seq and c.item = of_item and c.batch = ''
+    where not ledger.is_taken_back(of_site, r.id);
+end
+$$;
+
+-- Backward: what a batch or a piece is made of, down to what suppliers brought. depth 0 is the thing itself; what comes
+-- in on several ways is told once, where it is nearest. A component without batch or number is named, and not followed:
+-- it could be any.
 create or replace function ledger.trace_back(of_site text, of_item text, of_batch text, of_serial text)
     returns table (
-        depth integer, item text, batch text, document text, kind text, party text, happened_us bigint, quantity numeric,
-        used numeric
+        depth integer, item text, batch text, document text, kind text, party text, happened_us bigint,
+        quantity numeric, used numeric
     ) language plpgsql stable as $$
 declare
     depth_max constant integer := 30;
 begin
     return query
     with recursive parts as (
-        select 0 as depth, of_item as item, of_batch as batch, of_serial as serial, null::numeric as used,
-            array[of_item || chr(31) || of_batch] as path
-        union all
-        select p.depth + 1, c.item, c.batch, '', c.quantity, p.path || (c.item || chr(31) || c.batch)
+        select 0 as depth, of_item as item, of_batch as batch,
+            case when of_serial = '' then '{}' else array[of_serial] end as serials, null::numeric as used,
+            0::bigint as seq, 0 as place
+        union
+        select p.depth + 1, u.item, u.batch, u.serials, u.used, s.seq, u.place
         from parts p
-        cross join lateral ledger.sources_of(of_site, p.item, p.batch, p.serial) s
+        cross join lateral ledger.sources_of(of_site, p.item, p.batch, p.serials) s
         join ledger.document_lines l on l.site = of_site and l.seq = s.seq and l.item = p.item
-            and (p.batch = '' or l.batch = p.batch or l.batch = '')
-        join ledger.document_components c on c.site = of_site and c.seq = s.seq and c.line = l.line
-        where s.kind = 'production_receipt' and (p.batch <> '' or p.serial <> '') and p.depth < depth_max
-            and (c.item || chr(31) || c.batch) <> all (p.path)
+            and (p.batch = '' or l.batch in (p.batch, ''))
+        cross join lateral ledger.used_for(of_site, s.seq, l.line) u
+        where s.kind = 'production_receipt' and (p.batch <> '' or p.serials <> '{}') and p.depth < depth_max
+    ), ways as (
+        -- By which receipt and place something came in counts once, at whatever depths.
+        select min(p.depth) as depth, p.item, p.batch, p.serials, p.used, p.seq, p.place
+        from parts p group by p.item, p.batch, p.serials, p.used, p.seq, p.place
     ), found as (
-        select p.depth, p.item, p.batch, p.serial, sum(p.used) as used
-        from parts p group by p.depth, p.item, p.batch, p.serial
+        select min(w.depth) as depth, w.item, w.batch, ledger.all_serials(w.serials) as serials,
+            case when count(*) filter (where w.seq <> 0) = count(w.used) then sum(w.used) end as used
+        from ways w group by w.item, w.batch
     )
     select f.depth, f.item, f.batch, s.document, s.kind, s.party, s.happened_us, s.quantity, f.used
     from found f
     left join lateral (
-        select s.* from ledger.sources_of(of_site, f.item, f.batch, f.serial) s where f.batch <> '' or f.serial <> ''
+        select s.* from ledger.sources_of(of_site, f.item, f.batch, f.serials) s
+        where f.batch <> '' or f.serials <> '{}'
     ) s on true
-    order by f.depth, f.item, f.batch, s.happened_us;
+    order by f.depth, f.item, f.batch, s.happened_us, s.seq;
 end
 $$;
 
--- Forward: what a batch went into, and to whom that was shipped. depth 0 is the thing itself.
+-- Forward: what a batch or a piece went into, and where that went: shipped, sent back, destroyed, issued. depth 0 is
+-- the thing itself; what it is in on several ways is told once. What was made without batch or number is named with the
+-- receipt that made it, and not followed.
 create or replace function ledger.trace_forward(of_site text, of_item text, of_batch text, of_serial text)
     returns table (
         depth integer, item text, batch text, document text, kind text, party text, happened_us bigint, quantity numeric
@@ -130,51 +247,61 @@ declare
 begin
     return query
     with recursive goods as (
-        select 0 as depth, of_item as item, of_batch as batch, of_serial as serial, array[of_item || chr(31) || of_batch]
-            as path
-        union all
-        select g.depth + 1, l.item, l.batch, '', g.path || (l.item || chr(31) || l.batch)
+        select 0 as depth, of_item as item, of_batch as batch,
+            case when of_serial = '' then '{}' else array[of_serial] end as serials, 0::bigint as seq, 0 as line
+        union
+        select g.depth + 1, m.item, m.batch, m.serials, u.seq, u.line
         from goods g
-        join ledger.document_components c on c.site = of_site and c.item = g.item and c.batch = g.batch
-        join ledger.document_lines l on l.site = of_site and l.seq = c.seq and l.line = c.line
-        join ledger.documents d on d.site = of_site and d.seq = c.seq
-        where g.batch <> '' and g.depth < depth_max and (l.item || chr(31) || l.batch) <> all (g.path)
-            and not exists (
-                select from ledger.documents r where r.site = of_site and r.refers = d.id and r.kind = 'reversal'
-            )
+        cross join lateral ledger.uses_of(of_site, g.item, g.batch, g.serials) u
+        cross join lateral ledger.made_by(of_site, u.seq, u.line) m
+        where (g.batch <> '' or g.serials <> '{}') and g.depth < depth_max
     ), found as (
-        select distinct g.depth, g.item, g.batch, g.serial from goods g
-    )
-    select f.depth, f.item, f.batch, s.id, s.kind, s.party, s.happened_us, s.quantity
-    from found f
-    left join lateral (
-        select d.id, d.kind, d.party, d.happened_us, sum(p.quantity) as quantity
-        from ledger.postings p
-        join lateral ledger.book_place_now(of_site, p.location) w on w.kind in ('customer', 'supplier', 'scrap')
+        select min(g.depth) as depth, g.item, g.batch, ledger.all_serials(g.serials) as serials from goods g
+        group by g.item, g.batch
+    ), makings as (
+        select distinct g.item, g.batch, g.seq, g.line from goods g where g.seq <> 0
+    ), told as (
+        select m.item, m.batch, d.seq, d.id, d.kind, d.party, d.happened_us, sum(l.quantity) as quantity
+        from makings m
+        join ledger.documents d on d.site = of_site and d.seq = m.seq
+        join ledger.document_lines l on l.site = of_site and l.seq = m.seq and l.line = m.line
+        group by m.item, m.batch, d.seq, d.id, d.kind, d.party, d.happened_us
+        union all
+        select f.item, f.batch, d.seq, d.id, d.kind, d.party, d.happened_us, sum(p.quantity)
+        from found f
+        join ledger.postings p on p.site = of_site and p.item = f.item and (f.batch = '' or p.batch = f.batch)
+            and (f.serials = '{}' or p.serial = any (f.serials))
+        join lateral ledger.book_place_now(of_site, p.location) w
+            on w.kind in ('customer', 'supplier', 'scrap', 'production')
         join ledger.entries e on e.site = p.site and e.seq = p.seq
         cross join lateral ledger.json_of(e.payload) as j (said)
         join ledger.documents d on d.site = of_site and d.id = j.said ->> 'document'
-        where p.site = of_site and p.item = f.item and (f.batch <> '' or f.serial <> '')
-            and (f.batch = '' or p.batch = f.batch) and (f.serial = '' or p.serial = f.serial)
-            and d.kind in ('sales_shipment', 'customer_return', 'supplier_return', 'scrap')
-            and not exists (
-                select from ledger.documents r where r.site = of_site and r.refers = d.id and r.kind = 'reversal'
-            )
-        group by d.id, d.kind, d.party, d.happened_us
-    ) s on true
-    order by f.depth, f.item, f.batch, s.happened_us;
+        where (f.batch <> '' or f.serials <> '{}')
+            and d.kind in ('sales_shipment', 'customer_return', 'supplier_return', 'scrap', 'goods_issue')
+            and not ledger.is_taken_back(of_site, d.id)
+        group by f.item, f.batch, d.seq, d.id, d.kind, d.party, d.happened_us
+    )
+    select f.depth, f.item, f.batch, t.id, t.kind, t.party, t.happened_us, t.quantity
+    from found f left join told t on t.item = f.item and t.batch = f.batch
+    order by f.depth, f.item, f.batch, t.happened_us, t.seq;
 end
 $$;
 
 revoke all on function
-    ledger.discrepancy_identities(bytea), ledger.discrepancy_of(bytea),
-    ledger.trace_movements(text, text, text, text), ledger.sources_of(text, text, text, text),
-    ledger.trace_back(text, text, text, text), ledger.trace_forward(text, text, text, text)
+    ledger.discrepancy_identities(bytea), ledger.discrepancy_of(bytea), ledger.join_serials(text[], text[]),
+    ledger.all_serials(text[]), ledger.trace_movements(text, text, text, text), ledger.moved_by(text, text, text),
+    ledger.is_taken_back(text, text), ledger.issued_for(text, text, text), ledger.used_for(text, bigint, integer),
+    ledger.made_by(text, bigint, integer), ledger.sources_of(text, text, text, text[]),
+    ledger.uses_of(text, text, text, text[]), ledger.trace_back(text, text, text, text),
+    ledger.trace_forward(text, text, text, text)
     from public;
 grant execute on function
-    ledger.discrepancy_identities(bytea), ledger.discrepancy_of(bytea),
-    ledger.trace_movements(text, text, text, text), ledger.sources_of(text, text, text, text),
-    ledger.trace_back(text, text, text, text), ledger.trace_forward(text, text, text, text)
+    ledger.discrepancy_identities(bytea), ledger.discrepancy_of(bytea), ledger.join_serials(text[], text[]),
+    ledger.all_serials(text[]), ledger.trace_movements(text, text, text, text), ledger.moved_by(text, text, text),
+    ledger.is_taken_back(text, text), ledger.issued_for(text, text, text), ledger.used_for(text, bigint, integer),
+    ledger.made_by(text, bigint, integer), ledger.sources_of(text, text, text, text[]),
+    ledger.uses_of(text, text, text, text[]), ledger.trace_back(text, text, text, text),
+    ledger.trace_forward(text, text, text, text)
     to ledger_reader, ledger_appender, ledger_sink;
 
 do $$ begin perform ledger.close_rights(); end $$;

@@ -10,12 +10,12 @@ from tallygate.errors import TallygateError
 from tallygate.ledger import (
     STATE,
     find_postgres,
+    only_one,
     read_state,
     running_process,
     stack_clock,
     write_state,
 )
-from tallygate.up import only_one
 
 FAST = ClockSetting(wall_anchor_us=5, domain_anchor_us=7, speed=60.0)
 
