@@ -15,6 +15,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 HASH_BYTES = 32
+TEXTS_KEPT_MAX = 10_000
+"""More kinds and locations than a batch of entries has."""
 
 
 class ChainEntry(NamedTuple):
@@ -86,23 +88,33 @@ def content_hash(
     ).digest()
 
 
+class _Said(dict[str | None, str]):
+    """Texts with their lengths in front, kept for those that come again and again."""
+
+    def __missing__(self, text: str | None) -> str:
+        said = "-" if text is None else f"{len(text)}:{text}"
+        if len(self) < TEXTS_KEPT_MAX:
+            self[text] = said
+        return said
+
+
 def contents_of(site: str, entries: Iterable[ChainEntry]) -> list[bytes]:
     """The content hashes of rows: what `content_hash` gives, in a third of the time."""
-    begin = _field(site)
+    begin = f"{len(site)}:{site},"
+    said = _Said()
     found = []
     for entry in entries:
         _, id_, kind, happened, recorded, identity, location, payload, received, window, _, _ = (
             entry
         )
         about = "-" if identity is None else f"{len(identity)}:{identity}"
-        where = "-" if location is None else f"{len(location)}:{location}"
         text = (
-            f"{len(id_)}:{id_},{len(kind)}:{kind},{happened},{recorded},{about},{where},"
+            f"{begin}{len(id_)}:{id_},{said[kind]},{happened},{recorded},{about},{said[location]},"
             f"{'-' if received is None else received},{window},{len(payload)}:"
         )
         # Lengths are in bytes: those of characters are the same in ASCII only.
         if text.isascii():
-            found.append(sha256(begin + text.encode() + payload).digest())
+            found.append(sha256(text.encode() + payload).digest())
         else:
             found.append(content_of(site, entry))
     return found
