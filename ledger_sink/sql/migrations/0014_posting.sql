@@ -335,7 +335,8 @@ declare
     last_seq bigint;
 begin
     outcome := 'refused';
-    select r.* into was_read from ledger.read_bundle(document, movement, vouchers, valuations) r;
+    -- An item's valuation may hold a thousand layers: it is read where nothing else decides.
+    select r.* into was_read from ledger.read_bundle(document, movement, vouchers, '{}') r;
     b := was_read.b;
     problem := was_read.problem;
     if b.document ->> 'id' is not null then
@@ -346,6 +347,16 @@ begin
             seq := known.seq;
             problem := null;
         elsif problem is null and known.seq is null and undone && ledger.subjects_of(b) then
+            outcome := 'skipped';
+        elsif problem is null and known.seq is null and ledger.is_stale(of_site, b, bases, began) then
+            outcome := 'stale';
+        end if;
+    end if;
+    if outcome = 'refused' and b.document ->> 'id' is not null then
+        select r.* into was_read from ledger.read_bundle(document, movement, vouchers, valuations) r;
+        b := was_read.b;
+        problem := was_read.problem;
+        if problem is null and known.seq is null and undone && ledger.subjects_of(b) then
             outcome := 'skipped';
         elsif problem is null and known.seq is null and ledger.is_stale(of_site, b, bases, began) then
             outcome := 'stale';

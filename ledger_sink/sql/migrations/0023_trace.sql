@@ -192,9 +192,37 @@ begin
 end
 $$;
 
+-- What a batch or pieces are made of directly: by which receipt, at which place of it. Of what has neither batch nor
+-- number nobody knows.
+create or replace function ledger.parts_of(of_site text, of_item text, of_batch text, of_serials text[])
+    returns table (seq bigint, place integer, item text, batch text, serials text[], used numeric)
+    language plpgsql stable as $$
+begin
+    return query
+    select s.seq, u.place, u.item, u.batch, u.serials, u.used
+    from ledger.sources_of(of_site, of_item, of_batch, of_serials) s
+    join ledger.document_lines l on l.site = of_site and l.seq = s.seq and l.item = of_item
+        and (of_batch = '' or l.batch in (of_batch, ''))
+    cross join lateral ledger.used_for(of_site, s.seq, l.line) u
+    where s.kind = 'production_receipt' and (of_batch <> '' or of_serials <> '{}');
+end
+$$;
+
+-- What a batch or pieces went into directly: by which line of which receipt.
+create or replace function ledger.goods_of(of_site text, of_item text, of_batch text, of_serials text[])
+    returns table (seq bigint, line integer, item text, batch text, serials text[]) language plpgsql stable as $$
+begin
+    return query
+    select u.seq, u.line, m.item, m.batch, m.serials
+    from ledger.uses_of(of_site, of_item, of_batch, of_serials) u
+    cross join lateral ledger.made_by(of_site, u.seq, u.line) m
+    where of_batch <> '' or of_serials <> '{}';
+end
+$$;
+
 -- Backward: what a batch or a piece is made of, down to what suppliers brought. depth 0 is the thing itself; what comes
 -- in on several ways is told once, where it is nearest. A component without batch or number is named, and not followed:
--- it could be any.
+-- it could be any. Each is looked up once, however often batches were mixed into each other.
 create or replace function ledger.trace_back(of_site text, of_item text, of_batch text, of_serial text)
     returns table (
         depth integer, item text, batch text, document text, kind text, party text, happened_us bigint,
@@ -202,31 +230,33 @@ create or replace function ledger.trace_back(of_site text, of_item text, of_batc
     ) language plpgsql stable as $$
 declare
     depth_max constant integer := 30;
+    pieces constant text[] := case when of_serial = '' then '{}' else array[of_serial] end;
 begin
     return query
-    with recursive parts as (
-        select 0 as depth, of_item as item, of_batch as batch,
-            case when of_serial = '' then '{}' else array[of_serial] end as serials, null::numeric as used,
-            0::bigint as seq, 0 as place
+    with recursive nodes as (
+        select of_item as item, of_batch as batch, pieces as serials
         union
-        select p.depth + 1, u.item, u.batch, u.serials, u.used, s.seq, u.place
-        from parts p
-        cross join lateral ledger.sources_of(of_site, p.item, p.batch, p.serials) s
-        join ledger.document_lines l on l.site = of_site and l.seq = s.seq and l.item = p.item
-            and (p.batch = '' or l.batch in (p.batch, ''))
-        cross join lateral ledger.used_for(of_site, s.seq, l.line) u
-        where s.kind = 'production_receipt' and (p.batch <> '' or p.serials <> '{}') and p.depth < depth_max
-    ), ways as (
-        -- By which receipt and place something came in counts once, at whatever depths.
-        select min(p.depth) as depth, p.item, p.batch, p.serials, p.used, p.seq, p.place
-        from parts p group by p.item, p.batch, p.serials, p.used, p.seq, p.place
+        select p.item, p.batch, p.serials
+        from nodes n cross join lateral ledger.parts_of(of_site, n.item, n.batch, n.serials) p
+    ), ways as materialized (
+        select n.item as from_item, n.batch as from_batch, n.serials as from_serials, p.*
+        from nodes n cross join lateral ledger.parts_of(of_site, n.item, n.batch, n.serials) p
+    ), depths as (
+        select 0 as depth, of_item as item, of_batch as batch, pieces as serials
+        union
+        select d.depth + 1, w.item, w.batch, w.serials
+        from depths d join ways w on w.from_item = d.item and w.from_batch = d.batch and w.from_serials = d.serials
+        where d.depth < depth_max
     ), found as (
-        select min(w.depth) as depth, w.item, w.batch, ledger.all_serials(w.serials) as serials,
-            case when count(*) filter (where w.seq <> 0) = count(w.used) then sum(w.used) end as used
-        from ways w group by w.item, w.batch
+        select min(d.depth) as depth, d.item, d.batch, ledger.all_serials(d.serials) as serials
+        from depths d group by d.item, d.batch
+    ), amounts as (
+        select w.item, w.batch, case when count(*) = count(w.used) then sum(w.used) end as used
+        from (select distinct w.seq, w.place, w.item, w.batch, w.serials, w.used from ways w) w group by w.item, w.batch
     )
-    select f.depth, f.item, f.batch, s.document, s.kind, s.party, s.happened_us, s.quantity, f.used
+    select f.depth, f.item, f.batch, s.document, s.kind, s.party, s.happened_us, s.quantity, a.used
     from found f
+    left join amounts a on a.item = f.item and a.batch = f.batch
     left join lateral (
         select s.* from ledger.sources_of(of_site, f.item, f.batch, f.serials) s
         where f.batch <> '' or f.serials <> '{}'
@@ -244,22 +274,28 @@ create or replace function ledger.trace_forward(of_site text, of_item text, of_b
     ) language plpgsql stable as $$
 declare
     depth_max constant integer := 30;
+    pieces constant text[] := case when of_serial = '' then '{}' else array[of_serial] end;
 begin
     return query
-    with recursive goods as (
-        select 0 as depth, of_item as item, of_batch as batch,
-            case when of_serial = '' then '{}' else array[of_serial] end as serials, 0::bigint as seq, 0 as line
+    with recursive nodes as (
+        select of_item as item, of_batch as batch, pieces as serials
         union
-        select g.depth + 1, m.item, m.batch, m.serials, u.seq, u.line
-        from goods g
-        cross join lateral ledger.uses_of(of_site, g.item, g.batch, g.serials) u
-        cross join lateral ledger.made_by(of_site, u.seq, u.line) m
-        where (g.batch <> '' or g.serials <> '{}') and g.depth < depth_max
+        select g.item, g.batch, g.serials
+        from nodes n cross join lateral ledger.goods_of(of_site, n.item, n.batch, n.serials) g
+    ), ways as materialized (
+        select n.item as from_item, n.batch as from_batch, n.serials as from_serials, g.*
+        from nodes n cross join lateral ledger.goods_of(of_site, n.item, n.batch, n.serials) g
+    ), depths as (
+        select 0 as depth, of_item as item, of_batch as batch, pieces as serials
+        union
+        select d.depth + 1, w.item, w.batch, w.serials
+        from depths d join ways w on w.from_item = d.item and w.from_batch = d.batch and w.from_serials = d.serials
+        where d.depth < depth_max
     ), found as (
-        select min(g.depth) as depth, g.item, g.batch, ledger.all_serials(g.serials) as serials from goods g
-        group by g.item, g.batch
+        select min(d.depth) as depth, d.item, d.batch, ledger.all_serials(d.serials) as serials
+        from depths d group by d.item, d.batch
     ), makings as (
-        select distinct g.item, g.batch, g.seq, g.line from goods g where g.seq <> 0
+        select distinct w.item, w.batch, w.seq, w.line from ways w
     ), told as (
         select m.item, m.batch, d.seq, d.id, d.kind, d.party, d.happened_us, sum(l.quantity) as quantity
         from makings m
@@ -292,7 +328,8 @@ revoke all on function
     ledger.all_serials(text[]), ledger.trace_movements(text, text, text, text), ledger.moved_by(text, text, text),
     ledger.is_taken_back(text, text), ledger.issued_for(text, text, text), ledger.used_for(text, bigint, integer),
     ledger.made_by(text, bigint, integer), ledger.sources_of(text, text, text, text[]),
-    ledger.uses_of(text, text, text, text[]), ledger.trace_back(text, text, text, text),
+    ledger.uses_of(text, text, text, text[]), ledger.parts_of(text, text, text, text[]),
+    ledger.goods_of(text, text, text, text[]), ledger.trace_back(text, text, text, text),
     ledger.trace_forward(text, text, text, text)
     from public;
 grant execute on function
@@ -300,7 +337,8 @@ grant execute on function
     ledger.all_serials(text[]), ledger.trace_movements(text, text, text, text), ledger.moved_by(text, text, text),
     ledger.is_taken_back(text, text), ledger.issued_for(text, text, text), ledger.used_for(text, bigint, integer),
     ledger.made_by(text, bigint, integer), ledger.sources_of(text, text, text, text[]),
-    ledger.uses_of(text, text, text, text[]), ledger.trace_back(text, text, text, text),
+    ledger.uses_of(text, text, text, text[]), ledger.parts_of(text, text, text, text[]),
+    ledger.goods_of(text, text, text, text[]), ledger.trace_back(text, text, text, text),
     ledger.trace_forward(text, text, text, text)
     to ledger_reader, ledger_appender, ledger_sink;
 

@@ -1,4 +1,4 @@
--- Posting many documents at once; see 0014_sets.sql.
+-- Posting many documents at once; see 0015_sets.sql.
 
 -- Documents and their lines, as the tables hold them but for seq, which holds the document's place in the call;
 -- is_usual is false where anything about one of them needs a closer look. As ledger.read_movement_set reads. `moved`

@@ -148,8 +148,11 @@ create view ledger.evidence_months as
 
 -- Forget the evidence of all months that end by an instant. Every site that loses some says so in its chain, so that
 -- verification knows what is gone by order and what is not. Nothing younger than a month can be forgotten.
+-- Removing a month waits for whoever reads evidence (verification, an export), and the chains are held meanwhile: it
+-- gives up after a few seconds, before sinks notice.
 create function ledger.forget_evidence(before_us bigint, at_us bigint, out month text, out sightings bigint)
-    returns setof record language plpgsql security definer set search_path = ledger, pg_temp as $$
+    returns setof record language plpgsql security definer set search_path = ledger, pg_temp set lock_timeout = '3s'
+    as $$
 declare
     found_month record;
     lost record;
@@ -178,7 +181,12 @@ begin
                 array[null::bigint], array[0::bigint]
             );
         end loop;
-        execute format('drop table ledger.%I', found_month.name);
+        begin
+            execute format('drop table ledger.%I', found_month.name);
+        exception when lock_not_available then
+            raise exception 'evidence is being read, by a verification or an export: nothing was forgotten'
+                using errcode = 'lock_not_available';
+        end;
         return next;
     end loop;
 end

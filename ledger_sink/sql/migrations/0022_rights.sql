@@ -197,8 +197,8 @@ create unique index if not exists persons_by_sign_in on ledger.persons (site, pe
 create table if not exists ledger.person_uses (
     site text not null,
     pseudonym text not null,
-    -- work       scans, movements and steps: who did it
-    -- approval   documents: who made or approved them; the archive of accounts asks for it
+    -- work       scans, movements, steps and documents: who did it
+    -- approval   documents: who approved them; the archive of accounts asks for it
     -- contact    people at suppliers and customers
     kind text not null check (kind in ('work', 'approval', 'contact')),
     -- Days since 1970.
