@@ -24,9 +24,9 @@ class PersonUse(StrEnum):
     """For what a person's data is used; each has a retention time."""
 
     WORK = "work"
-    """Scans, movements and steps: who did it."""
+    """Scans, movements, steps and documents: who did it."""
     APPROVAL = "approval"
-    """Documents: who made or approved them. Accounts have to be kept for long, by law."""
+    """Documents: who approved them. Accounts have to be kept for long, by law."""
     CONTACT = "contact"
     """People at suppliers and customers."""
 

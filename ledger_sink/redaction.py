@@ -6,11 +6,14 @@ the rest needs `ledger_privacy`. Times are microseconds of domain time.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
-from contracts.persons import PersonUse
+from contracts.books import Movement
+from contracts.codec import decode_json
+from contracts.persons import PersonUse, is_pseudonym
 from ledger_sink.core.redaction import Person
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.sql import queries
@@ -57,6 +60,40 @@ class Persons:
         Call it in the transaction that appends, or before: it locks the chain where it writes.
         """
         return str(self._value("pseudonym_of", person=person, use=use, at_us=at_us))
+
+    def pseudonyms_of(self, uses: Sequence[tuple[str, PersonUse]], at_us: int) -> dict[str, str]:
+        """What stands for each of several persons, of whom each is somebody; one query."""
+        if not uses:
+            return {}
+        return dict(
+            self._rows(
+                QUERIES["pseudonyms_of"],
+                persons=[person for person, _ in uses],
+                uses=[str(use) for _, use in uses],
+                at_us=at_us,
+            )
+        )
+
+    def standing_for(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Pairs of pseudonym and person that may be one: it stands for that person, or nobody."""
+        if not pairs:
+            return set()
+        pseudonyms, persons = zip(*sorted(pairs), strict=True)
+        query = QUERIES["standing_for"]
+        return set(self._rows(query, pseudonyms=list(pseudonyms), persons=list(persons)))
+
+    def of_movements(self, ids: Sequence[str]) -> dict[str, str]:
+        """Who stands in the movements that are entered under these ids."""
+        rows = self._rows(QUERIES["entered_movements"], ids=list(ids))
+        entered = [decode_json(Movement, payload) for (payload,) in rows]
+        return {movement.id: movement.person for movement in entered}
+
+    def names(self, pseudonyms: Iterable[str]) -> dict[str, str]:
+        """Names, else sign-in ids, as far as this login may know them; nobody who is forgotten."""
+        wanted = sorted({one for one in pseudonyms if is_pseudonym(one)})
+        if not wanted or not self._value("may_name"):
+            return {}
+        return dict(self._rows(QUERIES["names"], pseudonyms=wanted))
 
     def name(self, person: str, name: str) -> None:
         """Tell a person's name; an empty one takes it back. Raises RedactionError."""

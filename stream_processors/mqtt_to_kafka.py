@@ -37,7 +37,12 @@ from stream_processors.io import journal
 from stream_processors.io.kafka_log import LogTopics, producer
 from stream_processors.io.lease import Lease, take_lease
 from stream_processors.io.ledger import LedgerConnection
-from stream_processors.io.ledger_watch import LedgerAnswer, LedgerWatch, ReferenceRows
+from stream_processors.io.ledger_watch import (
+    LedgerAnswer,
+    LedgerWatch,
+    PersonsAnswer,
+    ReferenceRows,
+)
 from stream_processors.io.mqtt_inbox import Arrived, MqttInbox, Subscribed
 from stream_processors.io.reference import publish
 from stream_processors.settings import RESTART, Settings, StreamError
@@ -226,7 +231,9 @@ class _Run:
             wait_s = 0.0
             self._take(item)
 
-    def _take(self, item: Arrived | Subscribed | LedgerAnswer | ReferenceRows) -> None:
+    def _take(
+        self, item: Arrived | Subscribed | LedgerAnswer | ReferenceRows | PersonsAnswer
+    ) -> None:
         if isinstance(item, Arrived):
             if self._drain_until_s is not None:
                 # The next run asks for it again.
@@ -256,6 +263,8 @@ class _Run:
                     now_s=time.monotonic(),
                 )
             )
+        elif isinstance(item, PersonsAnswer):
+            self._do(self._core.take_persons(item.told, now_s=time.monotonic()))
         else:
             publish(self._producer, self._reference, item.rows)
 
@@ -276,6 +285,8 @@ class _Run:
             self._mqtt.acknowledge(token)
         if effects.ask_ledger:
             self._watch.ask(self._core.ticket)
+        if effects.ask_persons:
+            self._watch.ask_persons(effects.ask_persons)
 
     def _delivered(self, number: int, error: KafkaError | None, message: Message) -> None:
         """Kafka's answer to one record; called by the producer's `poll`."""

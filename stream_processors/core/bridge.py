@@ -18,6 +18,8 @@ The caller is the rim: it owns the lease, MQTT, the producer and the ledger's co
         ticket, ledger.acknowledged(),                         # acknowledgements, in this order
         next_offsets={...}, now_s=now,
     )
+    told = ledger.pseudonyms_of(effects.ask_persons)           # after `ask_persons`, when it can
+    effects = bridge.take_persons(told, now_s=now)
 
 Records go to Kafka in the order given, through one producer that keeps the order within a
 partition and never gives a record up (an error ends the process). Times: `bridge_us` is domain
@@ -38,6 +40,7 @@ from contracts.reads import Loss, ReadBatch, Reject, SpooledBatch
 from contracts.topics import is_name
 from stream_processors.core.heal import Heal, Probe
 from stream_processors.core.keys import SEQUENCE_MAX, SPOOL, SpoolKey
+from stream_processors.core.persons import Pseudonyms, persons_of
 from stream_processors.core.regroup import Place, loose_part, shares_of
 from stream_processors.core.sound import sound_batch
 
@@ -84,6 +87,8 @@ class Effects(NamedTuple):
     """Tokens of MQTT messages that may be acknowledged to the MQTT broker."""
     ask_ledger: bool = False
     """True: a decision waits for `take_ledger`."""
+    ask_persons: frozenset[str] = frozenset()
+    """A batch waits for the pseudonyms of these, in `take_persons`."""
 
 
 @dataclass(slots=True)
@@ -167,6 +172,9 @@ class Bridge:
         self._tick_number = 0
         self._ticks_waiting = 0
         self._undelivered: dict[int, tuple[int, int, _Batch | _Loose | _TickRecord]] = {}
+        self._pseudonyms = Pseudonyms()
+        self._nameless: dict[SpoolKey, frozenset[str]] = {}
+        """Spools whose next batch waits for pseudonyms, and for whose."""
         self._ledger_ends: dict[int, int] = {}
         self._delivered_ends: dict[int, int] = {}
 
@@ -190,9 +198,9 @@ class Bridge:
         if message.sequence <= spool.accepted:
             return Effects(done=[token])
         if message.sequence == spool.accepted + 1:
-            return self._accept(key, spool, message, token)
+            return self._accept(key, spool, message, token, now_s)
         if message.sequence == message.lowest and message.lowest <= spool.cut:
-            return self._accept(key, spool, message, token)
+            return self._accept(key, spool, message, token, now_s)
         return self._miss(key, spool, message, token, now_s)
 
     def tick(self, *, bridge_us: int) -> Effects:
@@ -263,10 +271,30 @@ class Bridge:
                 commands.append(self._send_again(key, spool, now_s))
         return Effects(commands=commands)
 
-    def _accept(self, key: SpoolKey, spool: _Spool, message: SpooledBatch, token: int) -> Effects:
+    def take_persons(self, told: Mapping[str, str], *, now_s: float) -> Effects:
+        """What the ledger says of persons: spools that waited for no more are asked to go on."""
+        self._pseudonyms.take(told, now_s)
+        commands = []
+        for key, persons in list(self._nameless.items()):
+            if not self._pseudonyms.missing(persons, now_s):
+                del self._nameless[key]
+                commands.append(self._send_again(key, self._spools[key], now_s))
+        return Effects(commands=commands)
+
+    def _accept(
+        self, key: SpoolKey, spool: _Spool, message: SpooledBatch, token: int, now_s: float
+    ) -> Effects:
         """Take the next batch: its parts, and a loss first where it does not follow directly."""
         place = Place(key=key, sequence=message.sequence, run=self.run)
         content = _content(message.payload, key[0], spool.gateway_us)
+        persons = persons_of(content)
+        missing = self._pseudonyms.missing(persons, now_s)
+        if missing:
+            # All of them, so that none runs out while the others are asked for.
+            self._nameless[key] = frozenset(persons)
+            return Effects(done=[token], ask_persons=frozenset(persons))
+        self._nameless.pop(key, None)
+        content = self._pseudonyms.disguised(content)
         losses = _losses(key, spool.accepted + 1, message.sequence - 1, content.gateway_us)
         batch = _Batch(key, message.sequence, content.gateway_us, token)
         spool.accepted = message.sequence

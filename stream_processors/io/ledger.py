@@ -6,7 +6,7 @@ in the client, so a caller never waits longer than `STATEMENT_SECONDS_MAX` a cal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
@@ -21,7 +21,7 @@ STATEMENT_SECONDS_MAX = 8
 """Longest statement: the undecided memory of a partition; well under any lease or session."""
 
 Answer = TypeVar("Answer")
-Values = tuple[str | int | float | None, ...]
+Values = tuple[str | int | float | list[str] | None, ...]
 
 
 class LedgerDownError(StreamError):
@@ -125,6 +125,14 @@ class LedgerConnection:
         """Gateway, spool and how far the ledger holds it."""
         query = "select gateway, spool, sequence from ledger.acknowledged(%s)"
         return [(str(row[0]), str(row[1]), int(row[2])) for row in self._rows(query, (self._site,))]
+
+    def pseudonyms_of(self, persons: Sequence[str], at_us: int) -> dict[str, str]:
+        """What stands for each of these persons in the ledger, made at first use; they work."""
+        query = (
+            "select person, ledger.pseudonym_of(%s, person, 'work', %s::bigint)"
+            " from unnest(%s::text[]) as p (person)"
+        )
+        return dict(self._rows(query, (self._site, at_us, list(persons))))
 
     def positions(self) -> list[Position]:
         """How far the ledger holds each partition of the current log."""

@@ -7,12 +7,15 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from contracts.ids import partition_of
 from contracts.log import Part, Tick
-from contracts.reads import ReadBatch
+from contracts.reads import Read, ReadBatch, Scan
 from contracts.topics import kafka_topic
+from ledger_sink.postgres_ledger import PostgresLedger, connect
+from ledger_sink.redaction import Persons
 from stream_processors.io.kafka_log import LogTopics
 from stream_processors.io.ledger import LedgerConnection
 from stream_processors.mqtt_to_kafka import remove_old_logs
@@ -75,6 +78,53 @@ def test_reads_go_to_the_partition_of_their_identity_and_ticks_to_all(stream: St
     assert wait_until(told_to_all, 20)
     bridge.send(signal.SIGTERM)
     assert bridge.wait(10) == 0
+
+
+def scan_by(person: str | None, number: int) -> Read:
+    """A scan by hand."""
+    read, *_ = passage(f"raw:{number}", START_US)
+    scan = Scan(id=f"scan-{number}", client="handheld-1", person=person, told_us=START_US)
+    return msgspec.structs.replace(read, scan=scan)
+
+
+def test_a_scan_gets_into_the_log_by_pseudonym_once_the_ledger_tells_it(
+    stream: Stream, embedded: Fresh
+) -> None:
+    """While the ledger does not say who somebody is the batch waits; nothing is lost or doubled."""
+    stream.bridge()
+    gateway = stream.gateway()
+    gateway.wait_for_run()
+    with connect(embedded.postgres_url) as busy, connect(embedded.postgres_url) as watching:
+        with busy.transaction():
+            # Who makes a pseudonym waits for the chain.
+            busy.execute("select ledger.lock_chain(%s)", (stream.site,))
+            reads = tuple(
+                scan_by(person, number)
+                for number, person in enumerate(["wang.fang", "li.wei", None, "wang.fang"])
+            )
+            gateway.send(ReadBatch(gateway_us=START_US, reads=reads))
+            gateway.send(ReadBatch(gateway_us=START_US, reads=(scan_by(None, 9),)))
+            waits = (
+                "select count(*) from pg_stat_activity where query like %s and"
+                " wait_event_type = 'Lock'"
+            )
+            assert wait_until(
+                lambda: watching.execute(waits, ("%pseudonym_of%",)).fetchone() == (1,), 20
+            )
+            assert held_reads(stream) == 0
+        assert wait_until(lambda: held_reads(stream) == 5, 30)
+        persons = {
+            one.person: one for one in Persons(PostgresLedger(watching, stream.site)).known()
+        }
+    scans = {
+        read.scan.id: read.scan.person
+        for parts in parts_of(stream).values()
+        for part in parts
+        for read in part.reads
+        if read.scan
+    }
+    wang, li = persons["wang.fang"].pseudonym, persons["li.wei"].pseudonym
+    assert [scans[f"scan-{number}"] for number in (0, 1, 2, 3, 9)] == [wang, li, None, wang, None]
 
 
 def test_a_payload_that_is_not_ours_travels_as_a_reject(stream: Stream) -> None:

@@ -9,15 +9,17 @@ import msgspec
 
 from contracts.codec import decode_with, encode
 from contracts.commands import Acknowledgement, BridgeRun, SendAgain
-from contracts.reads import DeviceChange, Read, ReadBatch, Reject
+from contracts.reads import DeviceChange, Read, ReadBatch, Reject, Scan
 from edge_agent.core.sender import Sender
-from tests.simulation.fakes import Arrived, Connected
+from tests.simulation.fakes import PERSONS, Arrived, Connected
 from tests.simulation.loop import POINT
 from tests.simulation.site import POLL_S, Disk, Rates, Site, SiteProgram
 
 RESEND_AFTER_S = 2.5
 RESEND_AFTER_S_MAX = 10.0
 WINDOW = 12
+SCAN_EVERY = 8
+"""Of so many reads one is a scan by hand."""
 TOLD: msgspec.msgpack.Decoder[Acknowledgement | SendAgain | BridgeRun] = msgspec.msgpack.Decoder(
     Acknowledgement | SendAgain | BridgeRun
 )
@@ -115,6 +117,7 @@ class Agent(SiteProgram):
                 count=1,
                 rssi_cdbm=-5_000,
                 evidence=self._name("read"),
+                scan=self._scan(),
             )
             for _ in range(dice.randrange(1, 5))
         )
@@ -127,6 +130,18 @@ class Agent(SiteProgram):
             detail = self._name("change").decode()
             changes = (DeviceChange(device="door", state="retrying", detail=detail, at_us=now_us),)
         return ReadBatch(gateway_us=now_us, reads=reads, rejects=rejects, changes=changes)
+
+    def _scan(self) -> Scan | None:
+        """Now and then it was a person with a handheld."""
+        if self.count % SCAN_EVERY:
+            return None
+        self.world.seen["scans by hand"] += 1
+        return Scan(
+            id=f"{self.name}.{self.count}",
+            client=self.name,
+            person=PERSONS[self.count // SCAN_EVERY % len(PERSONS)],
+            told_us=self.world.now_us,
+        )
 
     def _name(self, kind: str) -> bytes:
         self.count += 1

@@ -10,8 +10,8 @@ from contracts.commands import BridgeRun
 from stream_processors.core.bridge import Effects
 from stream_processors.core.heal import Heal
 from stream_processors.core.log_check import log_damage
-from tests.simulation.fakes import Arrived, Connected, Producer
-from tests.simulation.loop import POINT, EndedError
+from tests.simulation.fakes import PERSONS, Arrived, Connected, Producer
+from tests.simulation.loop import POINT, EndedError, ViolationError
 from tests.simulation.site import LEDGER_S, POLL_S, SiteProgram
 
 TICK_S = 0.5
@@ -41,6 +41,7 @@ class BridgeProgram(SiteProgram):
         self._producer = producer = Producer(site.kafka, self)
         site.mqtt.connect(self, lambda topic: topic.endswith("/reads"))
         self._token, self._ledger_s, tick_s = 0, world.now, world.now
+        self._persons: set[str] = set()
         while True:
             while self.inbox:
                 yield from self._hear(self.inbox.popleft())
@@ -52,6 +53,7 @@ class BridgeProgram(SiteProgram):
             if world.now >= self._ledger_s:
                 self._ledger_s = world.now + LEDGER_S
                 yield from self._ask_ledger()
+                yield from self._ask_persons()
             if bridge.restart or producer.failure:
                 raise EndedError(bridge.restart or producer.failure)
             if site.partitions != self._partitions:
@@ -89,8 +91,21 @@ class BridgeProgram(SiteProgram):
         )
         yield from self._do(effects)
 
+    def _ask_persons(self) -> Iterator[float]:
+        told = self.site.persons.pseudonyms_of(sorted(self._persons)) if self._persons else None
+        if told is None:
+            return
+        yield POINT
+        self.world.seen["pseudonyms told"] += len(told)
+        self._persons.clear()
+        yield from self._do(self._bridge.take_persons(told, now_s=self.world.now))
+
     def _do(self, effects: Effects) -> Iterator[float]:
+        self._persons |= effects.ask_persons
         for record in effects.produce:
+            named = next((one for one in PERSONS if one.encode() in record.value), None)
+            if named is not None:
+                raise ViolationError(f"a record names {named}")
             topic = f"reads.{self._log}"
             self._producer.send(topic, record.partition, record.value, record.number)
             yield POINT

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -11,8 +12,30 @@ from typing import NamedTuple
 from stream_processors.core.log_check import Bounds
 from tests.simulation.loop import EndedError, Program, World
 
+AWAY = 0.3
+"""How often the ledger does not answer who somebody is."""
 SESSION_S = 3.0
 """A group's member that was not heard for so long loses its partitions."""
+
+
+PERSONS = ("person-1", "person-2", "person-3")
+"""Who scans by hand."""
+
+
+class FakePersons:
+    """The ledger's pseudonyms; now and then it cannot be asked."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def pseudonyms_of(self, persons: Iterable[str]) -> dict[str, str] | None:
+        """By person; None: nobody answers."""
+        if not self._world.calm and self._world.dice.random() < AWAY:
+            self._world.injected["ledger away for pseudonyms"] += 1
+            return None
+        return {
+            person: "p-" + hashlib.sha256(person.encode()).hexdigest()[:32] for person in persons
+        }
 
 
 class Connected(NamedTuple):

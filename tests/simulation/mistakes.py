@@ -19,6 +19,7 @@ from stream_processors.core.bridge import Bridge, Effects, _Spool
 from stream_processors.core.chunks import Memory
 from stream_processors.core.keys import SpoolKey
 from stream_processors.core.partition import Partition
+from tests.simulation.fakes import PERSONS
 from tests.simulation.run import Plan
 from tests.simulation.site import Cores
 from tests.simulation.stages import CountingStages
@@ -53,9 +54,8 @@ class AcceptsAnything(Bridge):
     def _miss(
         self, key: SpoolKey, spool: _Spool, message: SpooledBatch, token: int, now_s: float
     ) -> Effects:
-        del now_s
         spool.accepted = message.sequence - 1
-        return self._accept(key, spool, message, token)
+        return self._accept(key, spool, message, token, now_s)
 
 
 class CallsItLost(Bridge):
@@ -65,8 +65,31 @@ class CallsItLost(Bridge):
         self, key: SpoolKey, spool: _Spool, message: SpooledBatch, token: int, now_s: float
     ) -> Effects:
         if message.sequence == message.lowest:
-            return self._accept(key, spool, message, token)
+            return self._accept(key, spool, message, token, now_s)
         return super()._miss(key, spool, message, token, now_s)
+
+
+class NamesPersons(Bridge):
+    """Believes that scans name nobody."""
+
+    def receive(
+        self, gateway: str, payload: bytes, token: int, *, bridge_us: int, now_s: float
+    ) -> Effects:
+        """Whoever is named stands for himself."""
+        self._pseudonyms.take({person: person for person in PERSONS}, now_s)
+        return super().receive(gateway, payload, token, bridge_us=bridge_us, now_s=now_s)
+
+
+class SkipsNamed(Bridge):
+    """Goes on behind a batch that waits for pseudonyms."""
+
+    def _accept(
+        self, key: SpoolKey, spool: _Spool, message: SpooledBatch, token: int, now_s: float
+    ) -> Effects:
+        effects = super()._accept(key, spool, message, token, now_s)
+        if effects.ask_persons:
+            spool.accepted = message.sequence
+        return effects
 
 
 class ForgetsPrevious(Partition):
@@ -252,6 +275,8 @@ MISTAKES = {
     "believes every spool": Mistake(Cores(sender=BelievesEverySpool), _lost_disks),
     "accepts anything": Mistake(Cores(bridge=AcceptsAnything), _restless_bridge),
     "calls it lost": Mistake(Cores(bridge=CallsItLost), _restless_bridge),
+    "names persons": Mistake(Cores(bridge=NamesPersons), _restless_bridge),
+    "skips named": Mistake(Cores(bridge=SkipsNamed), _restless_bridge),
     "forgets previous": Mistake(Cores(partition=ForgetsPrevious), _cut_log),
     "forgets newest part": Mistake(Cores(partition=ForgetsNewestPart), _cut_log),
     "takes again": Mistake(Cores(partition=TakesAgain), _restless_bridge),

@@ -14,7 +14,7 @@ from tests.simulation.agent import Agent
 from tests.simulation.books import Books
 from tests.simulation.bridge_program import BridgeProgram
 from tests.simulation.disk import MemorySpool
-from tests.simulation.fakes import FakeKafka, FakeMqtt, Group, KafkaFaults, MqttFaults
+from tests.simulation.fakes import FakeKafka, FakeMqtt, FakePersons, Group, KafkaFaults, MqttFaults
 from tests.simulation.loop import Program, ViolationError, World
 from tests.simulation.sink_program import Sink
 from tests.simulation.site import Cores, Disk, Rates, Site
@@ -127,6 +127,7 @@ class Run:
             mqtt=FakeMqtt(world, plan.mqtt),
             kafka=FakeKafka(world, plan.kafka),
             ledger=ledger,
+            persons=FakePersons(world),
             group=Group(world, stale_rate=plan.stale_rate),
             books=Books(by_name=not plan.use_real_stages),
             cores=self.cores,

@@ -14,7 +14,7 @@ from ledger_sink.memory_ledger import MemoryLedger
 from stream_processors.core.bridge import Bridge
 from stream_processors.core.partition import Partition, Stages
 from tests.simulation.books import Books
-from tests.simulation.fakes import FakeKafka, FakeMqtt, Group
+from tests.simulation.fakes import FakeKafka, FakeMqtt, FakePersons, Group
 from tests.simulation.loop import POINT, EndedError, Program, World
 
 LEASE_S = 3.0
@@ -53,6 +53,7 @@ class Site:
     mqtt: FakeMqtt
     kafka: FakeKafka
     ledger: MemoryLedger
+    persons: FakePersons
     group: Group
     books: Books
     cores: Cores

@@ -73,6 +73,7 @@ def test_every_kind_of_fault_is_injected() -> None:
         "kafka records written twice",
         "kafka request delayed",
         "kafka outage",
+        "ledger away for pseudonyms",
         "mqtt message lost",
         "mqtt message repeated",
         "mqtt message delayed past others",

@@ -284,13 +284,20 @@ class DeviceStack:
         assert sorted(str(move["identity"]) for move in moves) == sorted(expected)
 
     def check_persons(self) -> None:
-        """Who was signed in at the handheld is named for its scans, and for nothing else."""
+        """Who was signed in at the handheld stands by pseudonym at its scans, and nowhere else."""
         named = {
             device.agent_kind: {move.get("person") for move in self.moves(device.identities)}
             for device in self.devices
         }
-        assert named.pop("handheld") == {"bench"}
+        query = "select pseudonym from ledger.persons where person = 'bench'"
+        assert named.pop("handheld") == {pseudonym for (pseudonym,) in self.stream.ask(query)}
         assert set().union(*named.values()) == {None}
+        assert self.stream.ask("select seq from ledger.persons_in_clear") == []
+        in_clear = (
+            "select id from ledger.evidence"
+            """ where position('"person":"bench"'::bytea in payload) > 0"""
+        )
+        assert self.stream.ask(in_clear) == []
 
     def close(self) -> None:
         """End everything."""

@@ -326,7 +326,12 @@ class RedactionSuite:
                 postings=lines,
                 person=person,
             )
-            books.post([movement], NOW)
+            # As another program does that knows nothing of pseudonyms.
+            ((outcome,),) = ledger.connection.execute(
+                "select outcome from ledger.post('demo', %s, %s::bytea[])",
+                (NOW, [canonical(movement)]),
+            ).fetchall()
+            assert outcome == "entered"
         (one,) = persons.in_clear()
         assert (one.kind, one.part, one.entries) == ("movement", "person", 1)
         assert one.first_seq == one.last_seq
