@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -74,10 +76,14 @@ class HeadsOutside:
             self._end = end
         self._told.set()
 
-    def close(self, seconds: float = CLOSE_S) -> None:
+    def stop(self) -> None:
         """Try what waits once more, go on as long as it arrives, then end."""
         self._stop.set()
         self._told.set()
+
+    def close(self, seconds: float = CLOSE_S) -> None:
+        """Stop, and wait for the end so long."""
+        self.stop()
         self._thread.join(seconds)
 
     def _work(self) -> None:
@@ -139,3 +145,12 @@ class HeadsOutside:
                 return sent if sent > 0 and file.read(1) == b"\n" else 0
         except (OSError, ValueError):
             return 0
+
+
+def close_all(ways: Sequence[HeadsOutside], seconds: float = CLOSE_S) -> None:
+    """Let all end at once: together they have the time of one, so that the sink stops in time."""
+    until_s = time.monotonic() + seconds
+    for way in ways:
+        way.stop()
+    for way in ways:
+        way.close(max(0.0, until_s - time.monotonic()))

@@ -29,9 +29,7 @@ class HeadsWebhook:
         """Raises OSError where the authorities' file cannot be read."""
         self._webhook = webhook
         context = ssl.create_default_context(cafile=webhook.authorities)
-        self._opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=context), _NoRedirect
-        )
+        self._opener = _opener(context)
 
     def send(self, line: bytes) -> str | None:
         """Post a head; an answer from 200 to 299 says that it arrived."""
@@ -47,13 +45,21 @@ class HeadsWebhook:
         except urllib.error.HTTPError as error:
             error.close()
             return f"the webhook answers {error.code}"
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            # ValueError: the address is no name that can be looked up.
             return f"the webhook cannot be reached: {error}"
         return None
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The token is for the address that was named and no other."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Never follow: the redirection becomes an error."""
+def _opener(context: ssl.SSLContext) -> urllib.request.OpenerDirector:
+    """Opens addresses, and follows no redirection: the token is for the one that was named."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(context=context),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(),
+    ):
+        opener.add_handler(handler)
+    return opener

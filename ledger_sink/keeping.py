@@ -65,7 +65,8 @@ def forget_evidence(
 ) -> list[Forgotten]:
     """Remove all months that end by `before_us`; needs `ledger_keeper`.
 
-    Raises psycopg.errors.InvalidParameterValue where that is younger than a month.
+    Raises psycopg.errors.InvalidParameterValue where that is younger than a month, and
+    psycopg.errors.LockNotAvailable while others read: nothing is forgotten then.
     """
     rows = connection.execute(QUERIES["forget"], {"before_us": before_us, "at_us": at_us})
     return [Forgotten(*row) for row in rows]

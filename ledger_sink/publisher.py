@@ -16,7 +16,7 @@ from ledger_sink.core.chain import ChainEntry, chain_hash, content_of, genesis
 from ledger_sink.core.heads import HEAD_ENTRIES_MAX, Head, line_digest, make_head
 from ledger_sink.heads_file import HEADS, KEY, HeadsFile, Signer, read_heads
 from ledger_sink.heads_mqtt import HeadsTopic
-from ledger_sink.heads_outside import HeadsOutside, Way
+from ledger_sink.heads_outside import HeadsOutside, Way, close_all
 from ledger_sink.heads_webhook import HeadsWebhook
 from ledger_sink.mqtt_outbox import MqttOutbox
 from ledger_sink.postgres_ledger import PostgresLedger
@@ -89,8 +89,7 @@ class Publisher:
 
     def close(self) -> None:
         """Let the last heads go out, then the file."""
-        for outside in self._outside:
-            outside.close()
+        close_all(self._outside)
         self._file.close()
 
     def _publish(self, entries: list[ChainEntry]) -> None:

@@ -125,7 +125,10 @@ class LedgerRows:
                 binary=True,
             )
             for id_, recorded_us, payload, *beside in rows:
-                if payload is None:
+                if id_ in sightings or id_ in gone:
+                    # Two rows of one sighting: none of them is what an entry speaks of.
+                    sightings[id_] = b""
+                elif payload is None:
                     gone[id_] = recorded_us
                 else:
                     sightings[id_] = payload

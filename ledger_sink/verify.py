@@ -100,14 +100,18 @@ def verify_rows(
         )
     end = rows.ends()[1]
     last = next(iter(rows.between(end, end)), None)
+    kept = list(rows.heads())
     beside = [
         *check_chain_row(chain_row, last),
-        *check_heads(published.heads, rows.heads()),
+        *check_heads(published.heads, kept),
         *check_beside(
             rows.entries_of(EntryKind.LOG, EntryKind.REFERENCE), rows.logs(), rows.references()
         ),
         *forgotten.report({span: rows.kept_in(*span) for span in forgotten.spans}),
     ]
+    if kept and not published.heads and published.mistake is None:
+        text = "the file of heads holds none, and the database says that some were published"
+        beside.append(Finding(Fault.HEAD, None, None, text))
     return report._replace(findings=(report.findings + tuple(beside))[:FINDINGS_MAX])
 
 

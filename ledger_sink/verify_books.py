@@ -34,6 +34,8 @@ _document = msgspec.json.Decoder(EnteredDocument)
 _voucher = msgspec.json.Decoder(Voucher)
 BATCH = 2_000
 """Rows read at once."""
+PLACES_END = 2**63
+"""Behind the last place that an entry can have."""
 Name = TypeVar("Name", Key, Content, Allocation)
 Sum = TypeVar("Sum", Balance, Standing)
 
@@ -125,12 +127,17 @@ class _Families:
 
 def _entries(connection: Connection, site: str) -> Iterator[Numbered]:
     for row in _all(connection, site, "entries_of_books"):
-        yield row[0], "", Entry(*row)
+        yield _place(row), "", Entry(*row)
 
 
 def _rows(connection: Connection, site: str, table: str) -> Iterator[Numbered]:
     for row in _all(connection, site, table):
-        yield row[0], table, _plain(table, row[1:])
+        yield _place(row), table, _plain(table, row[1:])
+
+
+def _place(row: Row) -> int:
+    """The entry's place: a row without one is behind them all, where the database has it, too."""
+    return row[0] if isinstance(row[0], int) else PLACES_END
 
 
 def _plain(table: str, row: Row) -> Row:

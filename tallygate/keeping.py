@@ -16,6 +16,7 @@ from contracts.clock import MICROSECONDS
 from ledger_sink import keeping
 from ledger_sink.heads_file import HEADS, PUBLIC_KEY
 from ledger_sink.verify import verify
+from ledger_sink.verify_books import verify_books
 from tallygate.auditing import LEDGER
 from tallygate.database import kept_database
 from tallygate.errors import TallygateError
@@ -72,6 +73,8 @@ def run_forget(data: Path, postgres: str | None, before: str, *, dry_run: bool) 
             forgotten = keeping.forget_evidence(ledger.connection, before_us, at_us)
         except psycopg.errors.InvalidParameterValue as error:
             raise TallygateError(f"{first_line(error)}: name an earlier month") from error
+        except psycopg.errors.LockNotAvailable as error:
+            raise TallygateError(f"{first_line(error)}. Try again later.") from error
     for month in forgotten:
         name = month.name.removeprefix("evidence_").replace("_", "-")
         console.print(f"{name}: {month.sightings:,} sightings forgotten")
@@ -119,9 +122,10 @@ def run_restore(data: Path, postgres: str, site: str | None, folder: Path) -> in
         return 0
     with told_errors():
         report = verify(postgres, find_site(data, site), folder / HEADS, folder / PUBLIC_KEY)
-    for finding in report.findings:
+        findings = [*report.findings, *verify_books(postgres, report.site).findings]
+    for finding in findings:
         console.out(f"- {finding.fault}: {finding.text}", style="red")
-    if report.findings:
+    if findings:
         return 1
     console.print(f"[green]{report.entries:,} entries of {report.site} are whole.[/green]")
     return 0

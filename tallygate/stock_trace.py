@@ -16,7 +16,8 @@ from tallygate.names import short
 from tallygate.words import word
 
 ROWS_MAX = 500
-"""More rows than anybody reads: the newest are told, and how many are not."""
+"""More rows than anybody reads. Of movements the newest are told, of what is in what the nearest;
+and how many are not."""
 
 
 def print_movements(
@@ -31,7 +32,7 @@ def print_movements(
     for column in ("time", "step", "document", "quantity", "from", "to", "party_or_person"):
         table.add_column(word(column, spoken), justify="right" if column == "quantity" else "left")
     for move in moves[-ROWS_MAX:]:
-        table.add_row(
+        told = (
             _time(move.happened_us, zone),
             word(move.step, spoken),
             move.document,
@@ -39,8 +40,9 @@ def print_movements(
             ", ".join(move.from_locations),
             ", ".join(move.to_locations) + _how(move, spoken),
             " / ".join(one for one in (move.party, move.person) if one),
-            style="dim" if move.reverses else "",
         )
+        # As text: what people wrote may look like the terminal's markup.
+        table.add_row(*map(Text, told), style="dim" if move.reverses else "")
     console.print(table)
     if len(moves) > ROWS_MAX:
         console.print(Text(word("more", spoken, len(moves) - ROWS_MAX), style="dim"))
@@ -49,46 +51,45 @@ def print_movements(
 def print_relations(
     console: Console, title: str, relations: list[Relation], spoken: str, zone: ZoneInfo
 ) -> None:
-    """A tree: what is in what, with the documents that brought it in or took it out."""
+    """What is in what, nearest first, with the documents that brought it in or took it out."""
     console.print(Text(word(title, spoken), style="bold"))
     table = Table(box=None, show_header=False)
     for _ in range(5):
         table.add_column()
-    for relation in relations:
+    for relation in relations[:ROWS_MAX]:
         what = _name(Subject(relation.item, relation.batch), spoken)
         used = f" × {_amount(relation.used)}" if relation.used is not None else ""
-        table.add_row(
+        at = "" if relation.happened_us is None else _time(relation.happened_us, zone)
+        told = (
             "  " * relation.depth + what + used,
             word(relation.kind, spoken) if relation.kind else word("no_document", spoken),
             relation.document,
             relation.party,
-            " ".join(
-                (
-                    _amount(relation.quantity),
-                    "" if relation.happened_us is None else _time(relation.happened_us, zone),
-                )
-            ).strip(),
+            f"{_amount(relation.quantity)} {at}".strip(),
         )
+        table.add_row(*map(Text, told))
     console.print(table)
+    if len(relations) > ROWS_MAX:
+        console.print(Text(word("more", spoken, len(relations) - ROWS_MAX), style="dim"))
 
 
 def _how(move: StockMove, spoken: str) -> str:
     told = [state for state in move.to_dispositions if state != "available"]
     parts = [word(state, spoken) for state in told]
-    parts += [f"{word('in', spoken)} {short(container)}" for container in move.containers]
+    parts += [word("in_container", spoken, short(container)) for container in move.containers]
     if move.is_inferred:
         parts.append(word("inferred", spoken))
     if move.owner:
-        parts.append(f"{word('owner', spoken)} {move.owner}")
+        parts.append(word("owner", spoken, move.owner))
     return f" ({', '.join(parts)})" if parts else ""
 
 
 def _name(subject: Subject, spoken: str) -> str:
     parts = [subject.item]
     if subject.batch:
-        parts.append(f"{word('batch', spoken)} {subject.batch}")
+        parts.append(word("batch", spoken, subject.batch))
     if subject.serial:
-        parts.append(f"{word('serial', spoken)} {subject.serial}")
+        parts.append(word("serial", spoken, subject.serial))
     return " ".join(parts)
 
 

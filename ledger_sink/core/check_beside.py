@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -79,14 +80,16 @@ def check_heads(heads: Sequence[ReadHead], kept: Iterable[HeadRow]) -> Iterator[
         )
         for head, _ in heads
     }
-    found = set(kept)
+    found = Counter(kept)
+    for row in sorted(row for row, count in found.items() if count > 1):
+        yield Finding(Fault.HEAD, row.seq, None, f"heads has the one of entry {row.seq} twice")
     end = max((row.seq for row in published), default=0)
     last = max((row.seq for row in found), default=0)
-    for row in sorted(found - published):
+    for row in sorted(found.keys() - published):
         if row.seq <= end:
             text = f"heads has one of entry {row.seq} that was never published"
             yield Finding(Fault.HEAD, row.seq, None, text)
-    for row in sorted(published - found):
+    for row in sorted(published - found.keys()):
         # A crash right behind publishing leaves the last one out.
         if row.seq != end or row.seq <= last:
             text = f"heads lacks the one of entry {row.seq}, which was published"
@@ -110,10 +113,12 @@ def check_beside(
         except UNDECODABLE as error:
             text = f"entry {entry.seq} ({entry.id}) is no {entry.kind} that can be read: {error}"
             yield Finding(Fault.REFERENCE, entry.seq, entry.id, text)
-    found: set[LogRow | ReferenceRow] = {*logs, *references}
-    for row in sorted(found - told.keys(), key=str):
+    found: Counter[LogRow | ReferenceRow] = Counter((*logs, *references))
+    for row in sorted((row for row, count in found.items() if count > 1), key=str):
+        yield Finding(Fault.REFERENCE, None, None, f"{_named(row)} is there twice")
+    for row in sorted(found.keys() - told.keys(), key=str):
         yield Finding(Fault.REFERENCE, None, None, f"{_named(row)}, of which no entry tells")
-    for row in sorted(told.keys() - found, key=str):
+    for row in sorted(told.keys() - found.keys(), key=str):
         entry = told[row]
         text = f"{_named(row)}, of which entry {entry.seq} tells, is not there"
         yield Finding(Fault.REFERENCE, entry.seq, entry.id, text)

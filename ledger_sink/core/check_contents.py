@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from contracts.books import Movement, Posting, Reservation
 from contracts.documents import DocumentKind, EnteredDocument
-from ledger_sink.core.check_rows import WIDE, Row, finding
+from ledger_sink.core.check_rows import WIDE, Row, finding, told_once
 from ledger_sink.core.verification import Finding
 
 
@@ -89,8 +89,8 @@ class ContentsCheck:
         allocations: Iterable[tuple[Allocation, Standing]],
     ) -> Iterator[Finding]:
         """What is wrong with both as they stand."""
-        yield from compare_sums("contents", self._contents, dict(contents))
-        yield from compare_sums("allocations", self._allocations, dict(allocations))
+        yield from compare_sums("contents", self._contents, contents)
+        yield from compare_sums("allocations", self._allocations, allocations)
 
     def _order_of(self, document: str) -> str:
         """The order whose stock a document takes or gives back: see `ledger.order_of`."""
@@ -117,11 +117,13 @@ def _add(sums: dict[Key, Standing], key: Key, quantity: Decimal, seq: int) -> No
 
 
 def compare_sums(
-    table: str, right: Mapping[Key, Standing], kept: Mapping[Key, Standing]
+    table: str, right: Mapping[Key, Standing], kept: Iterable[tuple[Key, Standing]]
 ) -> Iterator[Finding]:
     """What is wrong with sums that stand in a table."""
-    for key in sorted(right.keys() | kept.keys()):
-        should, does = right.get(key, NOTHING), kept.get(key, NOTHING)
+    there, twice = told_once(table, kept)
+    yield from twice
+    for key in sorted(right.keys() | there.keys(), key=str):
+        should, does = right.get(key, NOTHING), there.get(key, NOTHING)
         if should != does:
             text = f"{table}, {key[0]}, item {key.item} at {key.location}: it is"
             last = f"by entry {should.seq}, not {does.quantity} by entry {does.seq}"

@@ -14,7 +14,7 @@ import msgspec
 
 from contracts.commissioning import Commissioned, Decommissioned
 from contracts.epcis.documents import identities_of
-from ledger_sink.core.check_rows import Entry, Row, finding, said
+from ledger_sink.core.check_rows import Entry, Row, finding, said, told_once
 from ledger_sink.core.epcis import CapturedEvent
 from ledger_sink.core.verification import Finding
 
@@ -120,8 +120,9 @@ class IdentitiesCheck:
 
     def report(self, kept: Iterable[tuple[str, Identity]]) -> Iterator[Finding]:
         """What is wrong with the identities as they stand."""
-        found = dict(kept)
-        for name in sorted(self._known.keys() | found.keys()):
+        found, twice = told_once("identities", kept)
+        yield from twice
+        for name in sorted(self._known.keys() | found.keys(), key=str):
             right, there = self._known.get(name), found.get(name)
             if right is None:
                 seq = there.born_seq if there else None

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from ledger_sink.core.verification import Fault, Finding
+from ledger_sink.core.verification import FINDINGS_MAX, Fault, Finding
 
 Value = str | int | bool | bytes | Decimal | None
+Name = TypeVar("Name")
+Sum = TypeVar("Sum")
 Row = tuple[Value, ...]
 """A row's columns, but for the site and the entry."""
 
@@ -166,6 +168,27 @@ def differences(
                 which = ", ".join(map(said, name))
                 text = f"{table.name} of entry {seq}, {table.columns[0]} {which}: {column} is"
                 yield finding(seq, f"{text} {said(should)}, not {said(does)}")
+
+
+def told_once(
+    table: str, rows: Iterable[tuple[Name, Sum]]
+) -> tuple[dict[Name, Sum], list[Finding]]:
+    """Rows by what they are of, and findings where a table has two of the same.
+
+    Its key forbids that, and whoever may change the table may drop the key.
+    """
+    found: dict[Name, Sum] = {}
+    findings = []
+    for name, row in rows:
+        if name in found:
+            findings.append(finding(None, f"{table} holds a row twice: {_plain_name(name)}"))
+        found[name] = row
+    return found, findings[:FINDINGS_MAX]
+
+
+def _plain_name(name: object) -> str:
+    parts = name if isinstance(name, tuple) else (name,)
+    return ", ".join(str(part) for part in parts if part != "")
 
 
 def finding(seq: int | None, text: str) -> Finding:

@@ -17,6 +17,7 @@ from ledger_sink.core.check_rows import (
     Row,
     Table,
     finding,
+    told_once,
 )
 from ledger_sink.core.posting.accounting import VALUED
 from ledger_sink.core.verification import Finding
@@ -98,8 +99,9 @@ class StockCheck:
 
     def report(self, kept: Iterable[tuple[Key, Balance]]) -> Iterator[Finding]:
         """What is wrong with the present book."""
-        balances = dict(kept)
-        for key in sorted(self._balances.keys() | balances.keys()):
+        balances, twice = told_once("balances", kept)
+        yield from twice
+        for key in sorted(self._balances.keys() | balances.keys(), key=str):
             right, found = self._balances.get(key, NOTHING), balances.get(key, NOTHING)
             where = f"{key.item} at {key.location}"
             if right.quantity != found.quantity:

@@ -124,7 +124,7 @@ def _controlled(values: Mapping[str, list[str]], mistakes: list[QueryMistake]) -
     if "orderBy" in values and (order not in ORDERS or len(values["orderBy"]) != 1):
         mistakes.append(QueryMistake("orderBy", f"{order!r} must be {' or '.join(ORDERS)}"))
     direction = values.get("orderDirection", ["DESC"])[0]
-    if direction not in ("ASC", "DESC"):
+    if direction not in ("ASC", "DESC") or len(values.get("orderDirection", "1")) != 1:
         mistakes.append(QueryMistake("orderDirection", f"{direction!r} must be ASC or DESC"))
     if len(values.keys() & {"eventCountLimit", "maxEventCount"}) > 1:
         problem = "eventCountLimit and maxEventCount exclude each other"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copyfile
@@ -19,7 +22,7 @@ from ledger_sink.heads_file import (
     read_heads,
     read_public_key,
 )
-from ledger_sink.heads_outside import HeadsOutside
+from ledger_sink.heads_outside import HeadsOutside, close_all
 from ledger_sink.heads_webhook import HeadsWebhook
 from ledger_sink.postgres_ledger import PostgresLedger, connect
 from ledger_sink.publisher import Publisher
@@ -207,6 +210,53 @@ def test_a_redirection_is_not_followed(server: HeadsServer) -> None:
     way = HeadsWebhook(Webhook(url=server.url, token="secret"))
     assert way.send(b"one\n") == "the webhook answers 302"
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 302 x\r\nLocation: http://[bad\r\n\r\n",
+        b"HTTP/1.1 301 x\r\nLocation: file:///etc\r\n\r\n",
+        b"HTTP/1.1 308 x\r\nLocation: \xff\xfe\r\n\r\n",
+        b"HTTP/1.1 99999 x\r\n\r\n",
+        b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n",
+        b"no HTTP\r\n\r\n",
+        b"",
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_told_and_the_head_waits(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            caller, _ = listening.accept()
+            with caller:
+                caller.recv(65_536)
+                caller.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        way = HeadsWebhook(Webhook(url=f"http://127.0.0.1:{listening.getsockname()[1]}/heads"))
+        assert str(way.send(b"one\n")).startswith("the webhook ")
+
+
+def test_an_address_that_is_no_name_is_told_and_the_head_waits() -> None:
+    way = HeadsWebhook(Webhook(url="https://no..name/heads"))
+    assert str(way.send(b"one\n")).startswith("the webhook cannot be reached")
+
+
+def test_receivers_that_hang_hold_the_end_up_no_longer_than_one_of_them(tmp_path: Path) -> None:
+    """They take the connection, and say nothing for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/heads"
+        ways = []
+        for number in range(3):
+            file = tmp_path / f"heads{number}.jsonl"
+            file.write_bytes(b"one\n")
+            ways.append(HeadsOutside(file, HeadsWebhook(Webhook(url=url))))
+            ways[-1].tell(4)
+        began_s = time.monotonic()
+        close_all(ways, 0.5)
+        assert 0.5 <= time.monotonic() - began_s < 1.4
+        assert [way.waiting for way in ways] == [1, 1, 1]
 
 
 def test_a_copy_may_hold_a_head_several_times(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tallygate.servers.postgres_embedded import find_programs
 from tests.integration.test_command_line_looks import tallygate
 from tests.support.keeping_suite import JANUARY_US, MARCH_US, fill
 from tests.support.servers import Fresh, SessionServers, with_database
+from tests.support.whole_ledger import WholeLedger
 
 COMPANY = {
     "items": [{"item": "bolt", "costing": {"method": "fifo"}}],
@@ -89,6 +91,25 @@ def test_a_copy_of_something_else_is_not_called_whole(
     dump(embedded.postgres_url, copy / "ledger.dump", find_programs())
     code, said = tallygate("restore", str(copy), "--postgres", empty_url, "--data", str(folder))
     assert code == 1, said
+
+
+def test_a_copy_whose_books_were_changed_is_not_called_whole(
+    embedded: Fresh, empty_url: str, tmp_path: Path
+) -> None:
+    """Its chain is what was published; what was made of it is not."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    with connect(embedded.postgres_url) as connection:
+        whole = WholeLedger(connection, tmp_path / "published")
+        connection.execute("set session_replication_role = replica")
+        connection.execute("update ledger.balances set quantity = 7 where quantity > 7")
+    for path in (whole.heads, whole.public_key):
+        shutil.copy(path, copy / path.name)
+    dump(embedded.postgres_url, copy / "ledger.dump", find_programs())
+    code, said = tallygate(
+        *("restore", str(copy), "--postgres", empty_url, "--data", str(tmp_path / "data"))
+    )
+    assert (code, "balances: the book of" in said) == (1, True), said
 
 
 def test_months_of_evidence_are_told_and_forgotten(embedded: Fresh, tmp_path: Path) -> None:

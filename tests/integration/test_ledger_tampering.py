@@ -91,6 +91,102 @@ def test_each_of_a_thousand_changes_is_found(
     assert unseen == [], "\n".join(unseen)
 
 
+KEYED = sorted(set(tampering.TABLES) - {"evidence_ids", "evidence", "allowed_changes"})
+
+
+@pytest.mark.parametrize("table", KEYED)
+def test_a_superuser_who_drops_a_tables_keys_is_found(
+    whole: WholeLedger, connection: psycopg.Connection[Any], table: str
+) -> None:
+    """The same row twice, and a row whose key is nothing: where a key held, no key forbids it."""
+    published = published_heads(whole.heads, SITE, read_public_key(whole.public_key))
+    at = sql.Identifier("ledger", table)
+    columns = [
+        name
+        for (name,) in connection.execute(
+            "select a.attname from pg_index i join pg_attribute a"
+            " on a.attrelid = i.indrelid and a.attnum = any (i.indkey)"
+            " where i.indrelid = %s::regclass and i.indisprimary and a.attname <> 'site'",
+            (f"ledger.{table}",),
+        )
+        if name not in tampering.FREE.get(table, ())
+    ]
+    changes = [
+        sql.SQL("insert into {0} overriding system value select * from {0} limit 1").format(at)
+    ]
+    if table == "chains":
+        changes = [sql.SQL("update {} set hash = null").format(at)]
+    changes += [
+        sql.SQL("update {0} set {1} = null where ctid = (select max(ctid) from {0})").format(
+            at, sql.Identifier(column)
+        )
+        for column in columns
+    ]
+    for change in changes:
+        with connection.transaction(force_rollback=True):
+            connection.execute("set session_replication_role = replica")
+            _drop_keys(connection, table)
+            assert connection.execute(change).rowcount == 1
+            chain = verify_rows(LedgerRows(connection, SITE), published).findings
+            found = [*chain, *recompute(connection, SITE).findings]
+            assert found, change.as_string(connection)
+
+
+def test_a_second_row_of_a_sighting_is_found(
+    whole: WholeLedger, connection: psycopg.Connection[Any]
+) -> None:
+    """Before or behind the right one: nobody knows which of them a look would show."""
+    published = published_heads(whole.heads, SITE, read_public_key(whole.public_key))
+    false = "select site, id, entry, identity, location, first_us, last_us, reads, %s, recorded_us"
+    for table in ("evidence", "evidence_ids"):
+        connection.execute("set session_replication_role = replica")
+        with connection.transaction(force_rollback=True):
+            _drop_keys(connection, table)
+            connection.execute(
+                "create temp table right_ones on commit drop as table ledger.evidence"
+            )
+            if table == "evidence":
+                connection.execute("delete from ledger.evidence")
+                connection.execute(
+                    f"insert into ledger.evidence {false} from right_ones limit 1", (b"{}",)
+                )
+                connection.execute("insert into ledger.evidence table right_ones")
+            else:
+                connection.execute(
+                    "insert into ledger.evidence_ids"
+                    " select site, id, recorded_us + 1 from ledger.evidence_ids limit 1"
+                )
+            found = verify_rows(LedgerRows(connection, SITE), published).findings
+            assert [one.fault for one in found] == [Fault.EVIDENCE], table
+
+
+def _drop_keys(connection: psycopg.Connection[Any], table: str) -> None:
+    """No key, no unique index, and every column may be null."""
+    of_table = (f"ledger.{table}",)
+    at = sql.Identifier("ledger", table)
+    keys = connection.execute(
+        "select conname from pg_constraint where conrelid = %s::regclass and contype in ('p', 'u')",
+        of_table,
+    ).fetchall()
+    for (name,) in keys:
+        drop = sql.SQL("alter table {} drop constraint {}").format(at, sql.Identifier(name))
+        connection.execute(drop)
+    for (index,) in connection.execute(
+        "select indexrelid::regclass::text from pg_index where indrelid = %s::regclass"
+        " and indisunique",
+        of_table,
+    ).fetchall():
+        connection.execute(sql.SQL("drop index {}").format(sql.Identifier(*index.split("."))))
+    for (column,) in connection.execute(
+        "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0"
+        " and attnotnull and not attisdropped",
+        of_table,
+    ).fetchall():
+        for what in ("identity if exists", "not null"):
+            loosen = sql.SQL(f"alter table {{}} alter {{}} drop {what}")
+            connection.execute(loosen.format(at, sql.Identifier(column)))
+
+
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_column_of_the_books_is_compared(
     connection: psycopg.Connection[Any], table: Table

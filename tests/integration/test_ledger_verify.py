@@ -285,3 +285,10 @@ def test_verifying_while_entries_are_added_finds_nothing_wrong(world: World) -> 
         world.publish()
         number += 4
         assert world.verify().whole
+
+
+def test_a_file_of_heads_that_was_emptied_is_found(world: World) -> None:
+    """An empty one protects nothing, and that is no ledger whose heads are yet to come."""
+    (world.folder / HEADS).write_bytes(b"")
+    (finding,) = world.verify().findings
+    assert (finding.fault, "holds none" in finding.text) == (Fault.HEAD, True)

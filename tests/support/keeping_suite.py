@@ -129,6 +129,40 @@ class KeepingSuite:
             with pytest.raises(psycopg.errors.InvalidParameterValue, match="a month at least"):
                 forget_evidence(connection, MARCH_US, MARCH_US + DAY_US)
 
+    def test_who_forgets_waits_for_no_reader_and_holds_no_writer_up(self, url: str) -> None:
+        """A verification reads for minutes: until it is over nothing is forgotten."""
+        with connect(url) as connection, psycopg.connect(url) as reader:
+            ledger = PostgresLedger(connection, "demo")
+            fill(ledger, range(3), JANUARY_US)
+            reader.execute("select count(*) from ledger.evidence")
+            with pytest.raises(psycopg.errors.LockNotAvailable, match="nothing was forgotten"):
+                forget_evidence(connection, MARCH_US, MAY_US)
+            fill(ledger, range(3, 6), MARCH_US)
+            assert reader.execute("select count(*) from ledger.evidence").fetchone() == (6,)
+            reader.rollback()
+            assert [one.sightings for one in forget_evidence(connection, MARCH_US, MAY_US)] == [3]
+            assert forget_evidence(connection, MARCH_US, MAY_US) == [], "the same again"
+
+    def test_each_site_says_what_it_lost_and_a_clock_that_jumps_back_makes_no_old_month(
+        self, url: str, tmp_path: Path
+    ) -> None:
+        with connect(url) as connection:
+            demo, other = PostgresLedger(connection, "demo"), PostgresLedger(connection, "other")
+            idle = PostgresLedger(connection, "idle")
+            fill(demo, range(3), JANUARY_US)
+            fill(other, range(2), JANUARY_US + DAY_US)
+            gone = forget_evidence(connection, MARCH_US, MAY_US)
+            assert [one.sightings for one in gone] == [5]
+            for ledger, number in ((demo, 3), (other, 3), (idle, 0)):
+                fill(ledger, range(number, number + 2), JANUARY_US + 2 * DAY_US)
+            names = [month.name for month in evidence_months(connection)]
+            assert names == ["evidence_2026_01", "evidence_2026_05"], "idle's is the old one"
+            assert [one.sightings for one in forget_evidence(connection, MARCH_US, MAY_US)] == [2]
+            for ledger, count in ((demo, 6), (other, 5), (idle, 3)):
+                heads, key = publish(ledger, tmp_path / ledger.site)
+                report = verify(url, ledger.site, heads, key)
+                assert (report.entries, report.findings) == (count, ())
+
     def test_only_the_keeper_forgets(self, url: str) -> None:
         for role in ("ledger_reader", "ledger_appender", "ledger_sink", "ledger_bridge"):
             with (

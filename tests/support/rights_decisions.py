@@ -80,7 +80,8 @@ EXECUTE: dict[Roles, str] = {
     " order_of settings_now valuation_now valued_quantity wrong_stock account_balance ageing"
     " ageing_layers available available_to_promise day_of expiry item_flows order_progress reorder"
     " discrepancy_identities discrepancy_of sources_of trace_back trace_forward trace_movements"
-    " all_serials is_taken_back issued_for join_serials made_by moved_by used_for uses_of"
+    " all_serials goods_of is_taken_back issued_for join_serials made_by moved_by parts_of"
+    " used_for uses_of"
     " round_up seq_recorded stock_recorded supply_and_demand trial_balance variance_by",
     roles("auditor", "reader"): "json_text msgpack_integer msgpack_text reference_change",
     PERSONAL: "kept_until",

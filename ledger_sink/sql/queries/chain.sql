@@ -1,4 +1,5 @@
--- Reading the chain for signing and verifying it.
+-- Reading the chain for signing and verifying it. What must not be null, and is, becomes what no row has: whoever
+-- may change the tables may also let columns be null, and that is found like any other change.
 
 -- name: chain_end
 -- Where the ledger's own books say that the chain ends.
@@ -6,39 +7,47 @@ select coalesce(max(seq), 0) from ledger.chains where site = %(site)s
 
 -- name: entries_after
 -- The next entries of the chain, in order.
-select seq, id, kind, happened_us, recorded_us, identity, location, payload, read_received_us, window_us,
-    previous, hash
+select seq, coalesce(id, ''), coalesce(kind, ''), coalesce(happened_us, -1), coalesce(recorded_us, -1),
+    identity, location, coalesce(payload, ''), read_received_us, coalesce(window_us, -1), coalesce(previous, ''),
+    coalesce(hash, '')
 from ledger.entries where site = %(site)s and seq > %(after)s order by seq limit %(count)s
 
 -- name: all_entries
 -- The whole chain, in order; read through a cursor.
-select seq, id, kind, happened_us, recorded_us, identity, location, payload, read_received_us, window_us,
-    previous, hash
+select coalesce(seq, 0), coalesce(id, ''), coalesce(kind, ''), coalesce(happened_us, -1), coalesce(recorded_us, -1),
+    identity, location, coalesce(payload, ''), read_received_us, coalesce(window_us, -1), coalesce(previous, ''),
+    coalesce(hash, '')
 from ledger.entries where site = %(site)s order by seq
 
 -- name: entries_upto
 -- A part of the chain, in order; read through a cursor.
-select seq, id, kind, happened_us, recorded_us, identity, location, payload, read_received_us, window_us,
-    previous, hash
+select seq, coalesce(id, ''), coalesce(kind, ''), coalesce(happened_us, -1), coalesce(recorded_us, -1),
+    identity, location, coalesce(payload, ''), read_received_us, coalesce(window_us, -1), coalesce(previous, ''),
+    coalesce(hash, '')
 from ledger.entries where site = %(site)s and seq > %(after)s and seq <= %(upto)s order by seq
 
 -- name: entries_of
 -- The entries of some kinds, in order; read through a cursor.
-select seq, id, kind, happened_us, recorded_us, identity, location, payload, read_received_us, window_us,
-    previous, hash
+select seq, coalesce(id, ''), coalesce(kind, ''), coalesce(happened_us, -1), coalesce(recorded_us, -1),
+    identity, location, coalesce(payload, ''), read_received_us, coalesce(window_us, -1), coalesce(previous, ''),
+    coalesce(hash, '')
 from ledger.entries where site = %(site)s and kind = any (%(kinds)s) and kind <> 'location' order by seq
 
 -- name: ends
--- The lowest and the highest place that an entry has.
-select min(seq), max(seq) from ledger.entries where site = %(site)s
+-- The lowest and the highest place that an entry has; one without a place has the lowest.
+select
+    case when exists (select from ledger.entries where site = %(site)s and seq is null) then 0 else min(seq) end,
+    max(seq)
+from ledger.entries where site = %(site)s
 
 -- name: chain_row
 -- What the ledger's own books say of the chain's end.
-select seq, hash, recorded_us from ledger.chains where site = %(site)s
+select coalesce(seq, 0), coalesce(hash, ''), coalesce(recorded_us, -1) from ledger.chains where site = %(site)s
 
 -- name: heads
 -- The heads that the database keeps.
-select seq, hash, signed_at_us, key, signature from ledger.heads where site = %(site)s
+select coalesce(seq, 0), coalesce(hash, ''), coalesce(signed_at_us, -1), coalesce(key, ''), coalesce(signature, '')
+from ledger.heads where site = %(site)s
 
 -- name: logs
 -- The logs that were opened.

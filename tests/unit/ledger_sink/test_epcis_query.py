@@ -169,6 +169,15 @@ WRONG = [
 ]
 
 
+@pytest.mark.parametrize("name", ["orderBy", "orderDirection", "eventCountLimit"])
+def test_two_orders_or_limits_contradict_each_other(name: str) -> None:
+    given = {"orderBy": "eventTime", "orderDirection": "ASC", "eventCountLimit": "3"}
+    other = {"orderBy": "recordTime", "orderDirection": "DESC", "eventCountLimit": "4"}
+    read = read_query([*given.items(), (name, other[name])])
+    assert isinstance(read, list)
+    assert [one.name for one in read] == [name]
+
+
 @pytest.mark.parametrize(("parameter", "says"), WRONG)
 def test_a_wrong_parameter_is_named_with_what_would_be_right(parameter: str, says: str) -> None:
     name, _, value = parameter.partition("=")
