@@ -22,6 +22,7 @@ from contracts.books import BookItem, BookPlace, Movement, PlaceKind, Posting
 from contracts.documents import DocumentKind, EnteredDocument, EnteredLine
 from contracts.vouchers import ItemValuation, Method, Occasion, Voucher, VoucherLine
 from ledger_sink.books import Books, Posted, Prepared
+from ledger_sink.defaults import default_chart
 from ledger_sink.postgres_ledger import PostgresLedger
 
 SITE = "books"
@@ -34,14 +35,15 @@ TABLES = (
     *("entries", "postings", "balances", "documents", "document_lines", "vouchers"),
     *("voucher_lines", "valuations"),
 )
+SHIPPED = default_chart("china")
 CHART = Chart(
     accounts=(
         Account(
             code="1405", name="Goods", name_zh="库存商品", kind=AccountKind.ASSET, is_stock=True
         ),
-        Account(code="2202", name="Payable", name_zh="应付账款", kind=AccountKind.LIABILITY),
+        *SHIPPED.accounts,
     ),
-    parts={},
+    parts=SHIPPED.parts,
 )
 
 

@@ -6,14 +6,13 @@ checked strictly; a new version is a new entry, and the newest counts for what i
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
-from contracts.documents import DocumentKind, Exact, Id, Text, Written
+from contracts.documents import Day, DocumentKind, Exact, Id, Text, Written
 from contracts.vouchers import Method
 
 Positive = Annotated[Exact, Field(gt=0)]
@@ -277,8 +276,8 @@ class BatchCard(Written):
     """Who made it."""
     maker_batch: Text = ""
     """The maker's own number."""
-    made_on: date | None = None
-    expires_on: date | None = None
+    made_on: Day | None = None
+    expires_on: Day | None = None
     """The last day on which it may be used."""
 
 

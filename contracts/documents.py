@@ -8,11 +8,19 @@ every quantity in base units and every amount worked out: the payload of an entr
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
 
 from contracts.base import SCHEMA, Record
 from contracts.books import LINES_MAX, TEXT_BYTES_MAX, Disposition
@@ -73,22 +81,66 @@ class DocumentKind(StrEnum):
 
 UNWANTED = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 """What a text must not hold: it ends up in logs, in CSV files and in indexes."""
+DIGITS = 21
+"""That a number has at most, as `contracts.books.QUANTITY` says."""
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+"""How people write them. Anything else would be guessed at: `45932` is a day to a spreadsheet and a
+morning of 1970 to a computer, and `1.234` is a thousand to some."""
 
 
 def _short(text: str) -> str:
     if len(text.encode("utf-8", "surrogatepass")) > TEXT_BYTES_MAX:
         raise ValueError(f"must have up to {TEXT_BYTES_MAX} bytes")
     if UNWANTED.search(text):
-        raise ValueError("must hold no control characters and no halves of characters")
+        raise ValueError(
+            "must hold no line breaks, no other control characters and no halves of characters"
+        )
     return text
+
+
+def _number(said: object) -> object:
+    if isinstance(said, str):
+        said = said.strip()
+        if not NUMBER.fullmatch(said):
+            raise ValueError(
+                "is no number: write digits and a point (1234.50), without separators of thousands"
+                " and without a currency"
+            )
+    return said
+
+
+def _plain(number: Decimal) -> Decimal:
+    """Digits alone, so that what is kept can be read again: JSON knows 1e3."""
+    return Decimal(f"{number:f}") if number else Decimal(0)
+
+
+def _moment(said: object) -> object:
+    if isinstance(said, datetime) or (isinstance(said, str) and MOMENT.fullmatch(said.strip())):
+        return said.strip() if isinstance(said, str) else said
+    raise ValueError("is no time with its zone: write it like 2026-03-02T08:00:00+08:00")
+
+
+def _day(said: object) -> object:
+    if isinstance(said, date) or (isinstance(said, str) and DAY.fullmatch(said.strip())):
+        return said.strip() if isinstance(said, str) else said
+    raise ValueError("is no day: write it like 2026-03-02")
 
 
 Text = Annotated[str, AfterValidator(_short)]
 Id = Annotated[str, Field(min_length=1), AfterValidator(_short)]
-Exact = Annotated[Decimal, Field(max_digits=21, decimal_places=6, allow_inf_nan=False)]
+Exact = Annotated[
+    Decimal,
+    Field(max_digits=DIGITS, decimal_places=6, allow_inf_nan=False),
+    BeforeValidator(_number),
+    AfterValidator(_plain),
+]
 """Digits as `contracts.books.QUANTITY` has them."""
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 """RFC 3339 with its zone."""
+Day = Annotated[date, BeforeValidator(_day)]
+"""A day of the calendar."""
 
 
 class Written(BaseModel):

@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
 
-from contracts.accounting import (
-    BatchCard,
-    BillOfMaterials,
-    BookDataKind,
-    BookSettings,
-    Chart,
-    Costing,
-    ItemCard,
-    Party,
-    Planning,
-    PostingRules,
-    TaxCode,
-    Units,
-)
+from contracts.accounting import BookDataKind, Chart
 from contracts.books import BookData, BookItem, BookPlace, Movement, PeriodClosed
 from contracts.codec import canonical
 from contracts.documents import EnteredDocument, Written
 from contracts.vouchers import ItemValuation, Voucher
+from ledger_sink.book_data import (
+    HANGING_TOGETHER,
+    MODELS,
+    AccountingError,
+    Kept,
+    Known,
+    chart_of,
+    missing_in,
+    mistakes_in,
+    shipped,
+)
 from ledger_sink.core.books_check import Key
+from ledger_sink.core.posting.charts import moved_parts
 from ledger_sink.postgres_ledger import PostgresLedger
+from ledger_sink.pseudonyms import disguised_movements
+from ledger_sink.redaction import Persons
 from ledger_sink.sql import queries
 
 QUERIES = queries("books")
-MODELS: Mapping[BookDataKind, type[Written]] = {
-    BookDataKind.SETTINGS: BookSettings,
-    BookDataKind.CHART: Chart,
-    BookDataKind.RULES: PostingRules,
-    BookDataKind.TAX: TaxCode,
-    BookDataKind.COSTING: Costing,
-    BookDataKind.UNITS: Units,
-    BookDataKind.BILL_OF_MATERIALS: BillOfMaterials,
-    BookDataKind.PLANNING: Planning,
-    BookDataKind.BATCH: BatchCard,
-    BookDataKind.ITEM_CARD: ItemCard,
-    BookDataKind.PARTY: Party,
-}
-"""What the body of each kind of data is."""
 
 
 class Posted(NamedTuple):
@@ -69,15 +58,6 @@ class Balance(NamedTuple):
     quantity: Decimal
 
 
-class Kept(NamedTuple):
-    """Data of the books that counts now."""
-
-    seq: int
-    """The entry that says so."""
-    body: Written
-    """The model of its kind."""
-
-
 class Prepared(NamedTuple):
     """A document with all that it leads to."""
 
@@ -94,6 +74,7 @@ class Books:
 
     def __init__(self, ledger: PostgresLedger) -> None:
         self._ledger = ledger
+        self._is_together = False
 
     @property
     def ledger(self) -> PostgresLedger:
@@ -106,18 +87,78 @@ class Books:
         Raises psycopg.errors.CheckViolation where it would turn stock that is there into something
         else, or closes a period beyond now; else psycopg.Error.
         """
-        (row,) = self._rows("put_book", at_us=at_us, payload=canonical(record))
-        return bool(row[0])
+        return self._put(record, at_us)
 
     def put_data(self, what: BookDataKind, key: str, body: Written, at_us: int) -> bool:
         """Enter data of the books; False: it was so already.
 
-        Raises psycopg.errors.CheckViolation where it would turn stock or vouchers that are there
-        into something else; else psycopg.Error.
+        Raises AccountingError where the books would not hold together by it,
+        psycopg.errors.CheckViolation where it would turn stock or vouchers that are there into
+        something else; else psycopg.Error.
         """
         assert type(body) is MODELS[what], what
         data = BookData(what=what, key=key, body=msgspec.Raw(_sorted(body)))
-        (row,) = self._rows("put_book", at_us=at_us, payload=canonical(data))
+        if what not in HANGING_TOGETHER:
+            return self._put(data, at_us)
+        new = {(what, key): Kept(0, body)}
+        if what is BookDataKind.SETTINGS:
+            named = self.data_now(BookDataKind.CHART, BookDataKind.RULES)
+            if missing := missing_in({**named, **new}):
+                raise AccountingError(missing)
+        # Of many items there is one to be looked at.
+        kinds = HANGING_TOGETHER[:-1] if what is BookDataKind.COSTING else HANGING_TOGETHER
+        with self._checked(kinds, new):
+            return self._put(data, at_us)
+
+    def put_shipped(self, at_us: int) -> int:
+        """Enter the chart and the rules that ship, where they count and nobody put any: how many.
+
+        What a voucher was made by shall stand in the ledger, not in the program of that day.
+        """
+        with self.together():
+            known = self.data_now(*HANGING_TOGETHER[:-1])
+            return sum(self.put_data(*one, at_us) for one in list(shipped(known)))
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is put within counts together or, where it does not hold together, not at all.
+
+        Raises AccountingError when it ends.
+        """
+        return self._checked(HANGING_TOGETHER, {})
+
+    @contextlib.contextmanager
+    def _checked(self, kinds: Sequence[BookDataKind], new: Known) -> Iterator[None]:
+        if self._is_together:
+            yield
+            return
+        self._is_together = True
+        try:
+            with self._ledger.transaction():
+                before = chart_of(self.data_now(BookDataKind.SETTINGS, BookDataKind.CHART))
+                yield
+                known = {**self.data_now(*kinds), **new}
+                mistakes = [*mistakes_in(known), *self._mistakes_in_moves(before, chart_of(known))]
+                if mistakes:
+                    raise AccountingError(mistakes)
+        finally:
+            self._is_together = False
+
+    def _mistakes_in_moves(self, before: Chart | None, after: Chart | None) -> Iterator[str]:
+        """Parts whose goods are open on the account that they had, and that get another one."""
+        if before is None or after is None or before == after:
+            return
+        moved = list(moved_parts(before, after))
+        accounts = [old for _, old, _ in moved]
+        held = {row[0] for row in self._rows("held_accounts", accounts=accounts)} if moved else ()
+        for part, old, new in moved:
+            if old in held:
+                yield (
+                    f"chart, part {part}: account {old} still holds goods: it stays"
+                    f" until they are gone{f', then {new} may play it' if new else ''}"
+                )
+
+    def _put(self, record: BookItem | BookPlace | PeriodClosed | BookData, at_us: int) -> bool:
+        (row,) = self._rows("put_book", at_us=at_us, payload=canonical(record))
         return bool(row[0])
 
     def data_now(self, *what: BookDataKind) -> dict[tuple[BookDataKind, str], Kept]:
@@ -170,8 +211,12 @@ class Books:
         return [Posted(*row) for row in rows]
 
     def post(self, movements: Sequence[Movement], at_us: int) -> list[Posted]:
-        """Post movements in order; a refused one harms no other. Raises psycopg.Error."""
-        payloads = [_payload(movement) for movement in movements]
+        """Post movements in order; a refused one harms no other. Raises psycopg.Error.
+
+        Persons are entered by their pseudonyms.
+        """
+        disguised = disguised_movements(Persons(self._ledger), movements, at_us)
+        payloads = [_payload(movement) for movement in disguised]
         return [Posted(*row) for row in self._rows("post", at_us=at_us, payloads=payloads)]
 
     def now(self, item: str) -> list[Balance]:

@@ -3,6 +3,8 @@
 A batch is loaded at once and planned document by document, each on what the one before leaves.
 The ledger judges again; what became stale, or hung on a document that was refused, is loaded and
 planned anew. What cannot be planned is refused with all its mistakes, and kept as a reject.
+
+Persons are replaced by their pseudonyms before anything is planned: no name gets into the ledger.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from ledger_sink.core.posting.vouchers import make_vouchers
 from ledger_sink.core.verification import Fault, Finding
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.posting_world import Loaded, Loader
+from ledger_sink.pseudonyms import disguised_documents
+from ledger_sink.redaction import Persons
 
 BATCH_DOCUMENTS = 300
 """Documents of one round: one load and one transaction."""
@@ -54,6 +58,7 @@ class _Turn:
 
     place: int
     document: Document
+    """Persons by pseudonym, once it is in a round."""
     stale: int = 0
     refusals: int = 0
     """By the ledger, of what could be planned."""
@@ -79,6 +84,7 @@ class DocumentPosting:
         self._books = books
         self._ledger: PostgresLedger = books.ledger
         self._loader = Loader(self._ledger, books)
+        self._persons = Persons(self._ledger)
 
     def post(
         self,
@@ -131,8 +137,12 @@ class DocumentPosting:
 
     def _post_round(self, turns: list[_Turn], at_us: int) -> list[tuple[_Turn, PostedDocument]]:
         """Prepare and post; the outcomes that count. Others wait for another round."""
-        this = _Round(self._loader.load([turn.document for turn in turns]), turns)
-        for turn in turns:
+        this = _Round(self._load([turn.document for turn in turns], at_us), turns)
+        documents = [turn.document for turn in turns]
+        known = this.loaded.world.documents
+        disguised = disguised_documents(self._persons, documents, known, at_us)
+        for turn, document in zip(turns, disguised, strict=True):
+            turn.document = document
             self._prepare(this, turn, at_us)
         prepared = [one for _, one in this.prepared]
         posted: list[Posted] = []
@@ -154,6 +164,14 @@ class DocumentPosting:
             if places[turn.place] < first_undone:
                 finished.append((turn, self._refuse(turn.document, mistakes, at_us)))
         return finished
+
+    def _load(self, documents: Sequence[Document], at_us: int) -> Loaded:
+        """What the documents need; the first ones enter the chart and the rules that ship."""
+        loaded = self._loader.load(documents)
+        if loaded.is_bare:
+            self._books.put_shipped(at_us)
+            loaded = self._loader.load(documents)
+        return loaded
 
     def _prepare(self, this: _Round, turn: _Turn, at_us: int) -> None:
         """Plan one document and make its vouchers, on what those before it leave."""

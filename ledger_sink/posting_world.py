@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -13,11 +13,6 @@ from contracts.accounting import (
     BatchCard,
     BillOfMaterials,
     BookDataKind,
-    BookSettings,
-    Chart,
-    Costing,
-    Party,
-    PostingRules,
     TaxCode,
     Units,
 )
@@ -31,13 +26,20 @@ from contracts.books import (
     Tracking,
 )
 from contracts.codec import decode_json
-from contracts.documents import Document, EnteredDocument, Written
+from contracts.documents import Document, EnteredDocument
 from contracts.vouchers import ItemValuation, Layer, Method, Voucher
-from ledger_sink.books import MODELS, Books, Kept
+from ledger_sink.book_data import (
+    MODELS,
+    Kept,
+    accounting_of,
+    bodies_of,
+    settings_of,
+    shipped,
+)
+from ledger_sink.books import Books
 from ledger_sink.core.books_check import Key
 from ledger_sink.core.posting.accounting import Accounting
 from ledger_sink.core.posting.world import NO_UNITS, Birth, ItemFacts, World
-from ledger_sink.defaults import CHARTS, default_chart, default_rules
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.sql import queries
 
@@ -49,7 +51,6 @@ BY_KEY = (
     BookDataKind.BILL_OF_MATERIALS,
     BookDataKind.PARTY,
 )
-_Body = TypeVar("_Body", bound=Written)
 _layers = msgspec.json.Decoder(tuple[Layer, ...])
 _SERIAL = re.compile(r".*/01/\d{14}/21/(.+)")
 
@@ -67,6 +68,8 @@ class Loaded(NamedTuple):
     """The entry of each related document."""
     bases: dict[str, int]
     """What the ledger compares with: see `Books.bases`."""
+    is_bare: bool
+    """True: what ships counts and is not entered yet."""
 
 
 class _Family(NamedTuple):
@@ -108,7 +111,7 @@ class Loader:
             }
         )
         data = self._data(items, documents, family)
-        bills = _bodies(data, BookDataKind.BILL_OF_MATERIALS, BillOfMaterials).values()
+        bills = bodies_of(data, BookDataKind.BILL_OF_MATERIALS, BillOfMaterials).values()
         parts = {part.item for bill in bills for part in bill.components} - set(items)
         if parts:
             items = sorted({*items, *parts})
@@ -121,7 +124,8 @@ class Loader:
             vouchers[voucher.document] = (*vouchers.get(voucher.document, ()), voucher)
         valuations = {row[0]: _valuation(*row) for row in self.rows("valuations", items=items)}
         accounting = accounting_of(data)
-        return Loaded(world, accounting, valuations, vouchers, family.entries, bases)
+        is_bare = next(shipped(data), None) is not None
+        return Loaded(world, accounting, valuations, vouchers, family.entries, bases, is_bare)
 
     def _family(self, ids: list[str]) -> _Family:
         found = _Family({}, {}, {})
@@ -186,8 +190,8 @@ class Loader:
         carriers: list[str],
         inside: list[tuple[Any, ...]],
     ) -> World:
-        units = _bodies(data, BookDataKind.UNITS, Units)
-        bills = _bodies(data, BookDataKind.BILL_OF_MATERIALS, BillOfMaterials)
+        units = bodies_of(data, BookDataKind.UNITS, Units)
+        bills = bodies_of(data, BookDataKind.BILL_OF_MATERIALS, BillOfMaterials)
         ((closed_before_us,),) = self.rows("period")
         stock = [(Key(*row[:7]), row[7], row[8]) for row in self.rows("balances", items=items)]
         batches = {(key.item, key.batch) for key, _, _ in stock if key.batch}
@@ -211,7 +215,7 @@ class Loader:
                 row[0]: BookPlace(location=row[0], kind=PlaceKind(row[1]), warehouse=row[2])
                 for row in self.rows("places")
             },
-            taxes=_bodies(data, BookDataKind.TAX, TaxCode),
+            taxes=bodies_of(data, BookDataKind.TAX, TaxCode),
             batches=self._batches(batches),
             closed_before_us=closed_before_us,
             balances={key: quantity for key, quantity, _ in stock},
@@ -231,46 +235,11 @@ class Loader:
         return {by_key[key]: BatchCard.model_validate_json(body) for _, key, _, body in rows}
 
 
-def accounting_of(data: Mapping[tuple[BookDataKind, str], Kept]) -> Accounting:
-    """How the site keeps its books: what was put, else what ships."""
-    settings = settings_of(data)
-    chart = data.get((BookDataKind.CHART, settings.chart))
-    rules = data.get((BookDataKind.RULES, settings.rules))
-    shipped = default_chart(settings.chart if settings.chart in CHARTS else CHARTS[0])
-    return Accounting(
-        settings=settings,
-        chart=chart.body if chart and isinstance(chart.body, Chart) else shipped,
-        rules=rules.body if rules and isinstance(rules.body, PostingRules) else default_rules(),
-        rules_version=rules.seq if rules else 0,
-        taxes=_bodies(data, BookDataKind.TAX, TaxCode),
-        costings=_bodies(data, BookDataKind.COSTING, Costing),
-        bills=_bodies(data, BookDataKind.BILL_OF_MATERIALS, BillOfMaterials),
-        parties=_bodies(data, BookDataKind.PARTY, Party),
-    )
-
-
-def settings_of(data: Mapping[tuple[BookDataKind, str], Kept]) -> BookSettings:
-    """The site's settings, else those that a site has from the start."""
-    kept = data.get((BookDataKind.SETTINGS, ""))
-    return kept.body if kept and isinstance(kept.body, BookSettings) else BookSettings()
-
-
 def _containers(documents: Sequence[Document], family: _Family) -> list[str]:
     """The containers that documents, and what they refer to, name."""
     named = {line.container for one in documents for line in one.lines}
     known = {line.container for one in family.documents.values() for line in one.lines}
     return sorted((named | known) - {""})
-
-
-def _bodies(
-    data: Mapping[tuple[BookDataKind, str], Kept], what: BookDataKind, model: type[_Body]
-) -> dict[str, _Body]:
-    """The bodies of a kind, by key."""
-    return {
-        key: kept.body
-        for (kind, key), kept in data.items()
-        if kind is what and isinstance(kept.body, model)
-    }
 
 
 def _item(item: str, base_unit: str, decimals: int, tracking: str, negative: str) -> BookItem:

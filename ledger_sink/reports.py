@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from contracts.accounting import Units
-from contracts.books import BookItem, Negative, Tracking
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.sql import queries
 
@@ -46,27 +44,6 @@ class VoucherRow(NamedTuple):
     tax: str
     currency: str
     currency_amount: Decimal | None
-
-
-def known_books(
-    ledger: PostgresLedger,
-) -> tuple[list[tuple[BookItem, Units]], set[str], set[str]]:
-    """Items with their units, locations and tax codes that the books know."""
-    items = [
-        (
-            BookItem(
-                item=item,
-                base_unit=base_unit,
-                decimals=decimals,
-                tracking=Tracking(tracking),
-                negative=Negative(negative),
-            ),
-            Units(units=()) if units is None else Units.model_validate_json(units),
-        )
-        for item, base_unit, decimals, tracking, negative, units in _rows(ledger, "known_items")
-    ]
-    locations = {location for (location,) in _rows(ledger, "known_places")}
-    return items, locations, {key for (key,) in _rows(ledger, "known_keys", what="tax")}
 
 
 def item_names(ledger: PostgresLedger) -> dict[str, Name]:

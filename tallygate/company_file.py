@@ -1,6 +1,6 @@
 """Files for `tallygate post`: master data of the books and documents, as JSON or as CSV.
 
-A JSON file is an object (settings, items, places, taxes, parties, batches, chart, rules,
+A JSON file is an object (settings, items, places, taxes, parties, batches, chart, rules, period,
 documents; see `Company`) or a list of documents. A CSV file has documents only: one row a line of a
 document, the columns named as the fields of `Document` and `DocumentLine`; the line's own reason is
 `line_reason`, serial numbers are separated by `;`, components are JSON. Rows of one document stand
@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import csv
 import mmap
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -38,7 +39,7 @@ from contracts.accounting import (
 )
 from contracts.books import BookItem, Negative, PlaceKind, Tracking
 from contracts.codec import UNDECODABLE
-from contracts.documents import Document, DocumentLine, Id, Text, Written
+from contracts.documents import Document, DocumentLine, Id, Moment, Text, Written
 
 Model = TypeVar("Model", bound=Written)
 
@@ -46,9 +47,33 @@ LINE_REASON = "line_reason"
 """The column of a line's reason: `reason` is the document's."""
 SERIALS_APART = ";"
 """Stands between serial numbers in a cell."""
+SEPARATORS = ",;\t"
+"""Between the cells of a row: a spreadsheet takes the one of its country."""
+SURPLUS = "?"
+"""What stands in a row under no column."""
+ARCHIVE = b"PK\x03\x04"
+"""How a workbook begins."""
+MARK = b"\xef\xbb\xbf"
+"""How some editors begin a text in UTF-8."""
 LINE_COLUMNS = {LINE_REASON if name == "reason" else name for name in DocumentLine.model_fields}
 DOCUMENT_COLUMNS = {name for name in Document.model_fields if name != "lines"}
 COLUMNS = (*sorted(DOCUMENT_COLUMNS), *sorted(LINE_COLUMNS))
+WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "there is no such field",
+    "string_too_short": "is empty",
+}
+"""A mistake of this type, in words."""
+PROBLEMS = {
+    "model_type": "is no object with fields",
+    "tuple_type": "is no list",
+    "dict_type": "is no object with fields",
+    "string_type": "is no text: put it in quotation marks",
+    "decimal_type": "is no number",
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
+}
+"""And beside what was given."""
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 """Numbers stay exact."""
 NOTHING = msgspec.Raw()
@@ -107,6 +132,13 @@ class CompanyPlace(Written):
     """The warehouse that it lies in."""
 
 
+class CompanyPeriod(Written):
+    """Which periods are closed."""
+
+    closed_before: Moment
+    """What happened before this moment is not taken any more, the files' documents included."""
+
+
 class Company(Written):
     """Master data of the books, all of it optional."""
 
@@ -126,12 +158,15 @@ class Company(Written):
     """A chart of accounts of one's own, under the name that the settings give."""
     rules: PostingRules | None = None
     """Posting rules of one's own, under the name that the settings give."""
+    period: CompanyPeriod | None = None
+    """Closes what is over."""
 
 
 ONES: Mapping[str, type[Written]] = {
     "settings": BookSettings,
     "chart": Chart,
     "rules": PostingRules,
+    "period": CompanyPeriod,
 }
 LISTS: Mapping[str, type[Written]] = {"items": CompanyItem, "places": CompanyPlace}
 TABLES: Mapping[str, type[Written]] = {"taxes": TaxCode, "parties": Party, "batches": BatchCard}
@@ -179,6 +214,7 @@ class _Parts(msgspec.Struct, forbid_unknown_fields=True):
     batches: dict[str, msgspec.Raw] = {}
     chart: msgspec.Raw = NOTHING
     rules: msgspec.Raw = NOTHING
+    period: msgspec.Raw = NOTHING
     documents: list[msgspec.Raw] = []
 
 
@@ -189,7 +225,7 @@ class JsonFile:
         """Reads the file and checks its master data."""
         self.path = path
         self._parts, problem = _parts_of(path)
-        found = [f"{path.name}: {problem}"] if problem else []
+        found = [f"{_name(path)}: {problem}"] if problem else []
         self.company = self._company(found)
         self.mistakes = tuple(found)
 
@@ -236,43 +272,69 @@ class CsvFile:
     def __init__(self, path: Path) -> None:
         """Reads the first row only; the others are read when documents are asked for."""
         self.path = path
+        self._separator = ","
+        self._columns: tuple[str, ...] = ()
         self.mistakes: tuple[str, ...] = tuple(self._header_mistakes())
 
     def documents(self) -> Iterator[Read]:
-        """Its documents in order, read anew each time."""
+        """Its documents in order, read anew each time; none where its columns are wrong."""
+        if self.mistakes:
+            return
         seen: set[str] = set()
+        name = _name(self.path)
         try:
             with self.path.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.DictReader(file, restkey="surplus", restval="")
-                numbered = ((reader.line_num, row) for row in reader if any(row.values()))
-                for name, rows in groupby(numbered, key=lambda row: row[1].get("id") or ""):
-                    yield self._document(name, list(rows), seen)
-                    seen.add(name)
+                reader = csv.reader(file, delimiter=self._separator, strict=True)
+                next(reader, None)
+                numbered = ((reader.line_num, self._row(cells)) for cells in reader)
+                filled = (row for row in numbered if any(row[1].values()))
+                for document, rows in groupby(filled, key=lambda row: row[1]["id"]):
+                    yield self._document(document, list(rows), seen)
+                    seen.add(document)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            told = f"{self.path.name}: cannot be read on: {_why_unreadable(error)}"
-            yield Read(self.path.name, None, (told,))
+            row = f":{reader.line_num}" if isinstance(error, csv.Error) else ""
+            told = f"{name}{row}: cannot be read on: {_why_unreadable(error)}"
+            yield Read(name, None, (told,))
+
+    def _row(self, cells: Sequence[str]) -> dict[str, str]:
+        """A row's cells by their columns, with what stands under no column."""
+        row = dict.fromkeys(self._columns, "")
+        row |= dict(zip(self._columns, map(str.strip, cells), strict=False))
+        unnamed = [cell for column, cell in zip(self._columns, cells, strict=False) if not column]
+        row[SURPLUS] = "".join([*unnamed, *cells[len(self._columns) :]]).strip()
+        row.pop("", None)
+        return row
 
     def _header_mistakes(self) -> Iterator[str]:
-        name = self.path.name
+        name = _name(self.path)
         try:
+            with self.path.open("rb") as bytes_:
+                if bytes_.read(len(ARCHIVE)) == ARCHIVE:
+                    yield f"{name}: is a workbook: save it as CSV UTF-8"
+                    return
             with self.path.open(newline="", encoding="utf-8-sig") as file:
-                columns = next(csv.reader(file), [])
+                first = file.readline()
+            self._separator = _separator(first)
+            cells = next(csv.reader([first], delimiter=self._separator), [])
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             yield f"{name}: cannot be read: {_why_unreadable(error)}"
             return
-        for column in columns:
-            if column not in COLUMNS:
-                yield f"{name}: there is no column {column!r}; there are: {', '.join(COLUMNS)}"
-        for column in sorted({column for column in columns if columns.count(column) > 1}):
+        columns = self._columns = tuple(cell.strip().lower() for cell in cells)
+        unknown = [repr(column) for column in columns if column and column not in COLUMNS]
+        if unknown:
+            told = f"there is no column {', '.join(unknown)}"
+            yield f"{name}: {told}; there are: {', '.join(COLUMNS)}"
+        for column in sorted({column for column in columns if columns.count(column) > 1} - {""}):
             yield f"{name}: the column {column} comes twice"
-        for column in NEEDED:
-            if column not in columns:
-                yield f"{name}: the column {column} is missing"
+        missing = [column for column in NEEDED if column not in columns]
+        if missing:
+            verb = "column {} is" if len(missing) == 1 else "columns {} are"
+            yield f"{name}: the {verb.format(', '.join(missing))} missing"
 
     def _document(self, name: str, rows: list[tuple[int, dict[str, Any]]], seen: set[str]) -> Read:
         first, last = rows[0][0], rows[-1][0]
         at = f"row {first}" if first == last else f"rows {first} to {last}"
-        where = f"{self.path.name}: document {name} ({at})"
+        where = f"{self.path.name}: document {name} ({at})" if name else f"{self.path.name}, {at}"
         if name in seen and name:
             return Read(where, None, (f"{where}: its rows do not stand together",))
         mistakes: list[str] = []
@@ -298,8 +360,8 @@ class CsvFile:
         self, number: int, row: Mapping[str, Any], said: Mapping[str, str]
     ) -> Iterator[str]:
         here = f"{self.path.name}:{number}"
-        if "surplus" in row:
-            yield f"{here}: has more cells than the first row has columns"
+        if row[SURPLUS]:
+            yield f"{here}: {row[SURPLUS]!r} stands under no column of the first row"
         for column in sorted(DOCUMENT_COLUMNS - {"id"}):
             if row.get(column) and row[column] != said.get(column):
                 yield (
@@ -331,6 +393,10 @@ def _parts_of(path: Path) -> tuple[_Parts, str]:
             text = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
         return _Parts(), f"cannot be read: {_why_unreadable(error)}"
+    if bytes(text[: len(ARCHIVE)]) == ARCHIVE:
+        return _Parts(), "is a workbook: save it as CSV UTF-8"
+    if bytes(text[: len(MARK)]) == MARK:
+        text = text[len(MARK) :]
     try:
         if bytes(text[:100]).lstrip().startswith(b"["):
             return _Parts(documents=msgspec.json.decode(text, type=list[msgspec.Raw])), ""
@@ -373,17 +439,36 @@ def _told(error: ValidationError, where: str, rows: Mapping[int, int]) -> Iterat
 
 
 def _problem(kind: str, message: str, given: object) -> str:
-    if kind == "missing":
-        return "is missing"
-    if kind == "extra_forbidden":
-        return "there is no such field"
-    text = message.removeprefix("Value error, ").replace("Input should", "should")
+    if kind in WORDS:
+        return WORDS[kind]
+    text = message.removeprefix("Value error, ").removeprefix("Decimal input ")
+    text = re.sub("^(Input|String|Tuple|List|Dictionary) should", "should", text)
+    text = PROBLEMS.get(kind, text)
     shown = repr(given) if isinstance(given, (str, int)) else str(given)
     # A whole line as the input would bury what is wrong with it.
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'}: {text}"  # noqa: PLR2004
 
 
+def _name(path: Path) -> str:
+    """What a file is called in messages."""
+    return path.name or str(path)
+
+
+def _separator(first: str) -> str:
+    """What stands between the cells of a first row: what makes most columns of it."""
+
+    def found(separator: str) -> int:
+        cells = next(csv.reader([first], delimiter=separator), [])
+        return sum(cell.strip().lower() in COLUMNS for cell in cells)
+
+    return max(SEPARATORS, key=found)
+
+
 def _why_unreadable(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start + 1} is not UTF-8: save it as CSV UTF-8"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, csv.Error) and "unexpected end" in str(error):
+        return "a quotation mark that opens a cell is not closed"
     return str(error)

@@ -16,14 +16,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from contracts.clock import ClockSetting
-from contracts.documents import Document
 from ledger_sink.books import Books
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.posting import DocumentPosting, PostedDocument
 from ledger_sink.queries import sites
-from tallygate.company_check import CompanyCheck, known_to
+from tallygate.company_check import CompanyCheck
 from tallygate.company_entry import enter_master_data
-from tallygate.company_file import SAMPLE, CompanyFile, open_company_file
+from tallygate.company_file import SAMPLE, CompanyFile, Read, open_company_file
 from tallygate.database import has_own, ledger_database, sign_head
 from tallygate.errors import TallygateError
 from tallygate.ledger import (
@@ -73,7 +72,7 @@ def run_post(settings: PostSettings) -> int:
         stack.enter_context(told_errors())
         _expect_site(ledger, files)
         with console.status(word("checking", spoken)) if console.is_terminal else nullcontext():
-            check = _checked(ledger, files)
+            check = _checked(files)
         if settings.dry_run:
             stack.enter_context(ledger.connection.transaction(force_rollback=True))
         changed = enter_master_data(ledger, (file.company for file in files), _now(clock))
@@ -84,7 +83,7 @@ def run_post(settings: PostSettings) -> int:
     _say(console, settings, changed, posted, spoken)
     if freed:
         console.print(counted("order_released", "orders_released", len(freed), spoken))
-    return 0 if all(one.outcome in {ENTERED, KNOWN} for one in posted) else 1
+    return 0 if all(one.outcome in {ENTERED, KNOWN} for _, one in posted) else 1
 
 
 @contextlib.contextmanager
@@ -115,9 +114,9 @@ def _expect_site(ledger: PostgresLedger, files: Iterable[CompanyFile]) -> None:
         raise TallygateError(unknown_site(ledger.site, known))
 
 
-def _checked(ledger: PostgresLedger, files: Iterable[CompanyFile]) -> CompanyCheck:
+def _checked(files: Iterable[CompanyFile]) -> CompanyCheck:
     """Look at all files before anything is entered. Raises FileMistakesError."""
-    check = CompanyCheck(known_to(ledger))
+    check = CompanyCheck()
     mistakes = [mistake for file in files for mistake in check.take(file)]
     if mistakes:
         shown = "\n".join(f"  {mistake}" for mistake in mistakes[:SHOWN_MAX])
@@ -135,29 +134,29 @@ def _post(
     total: int,
     clock: ClockSetting,
     spoken: str,
-) -> list[PostedDocument]:
-    """Post all documents in order, and show how far it is."""
+) -> list[tuple[str, PostedDocument]]:
+    """Post all documents in order, and show how far it is; each with where it stands."""
     posting = DocumentPosting(Books(ledger))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    posted: list[PostedDocument] = []
+    posted: list[tuple[str, PostedDocument]] = []
     shown = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
     shown.disable = not console.is_terminal
     with shown:
         task = shown.add_task(word("documents", spoken), total=total)
-        for documents in _batches(files):
+        for batch in _batches(files):
             done = len(posted)
+            documents = [read.document for read in batch if read.document is not None]
 
             def told(count: int, done: int = done) -> None:
                 shown.update(task, completed=done + count)
 
-            posted += posting.post(documents, _now(clock), told)
+            outcomes = posting.post(documents, _now(clock), told)
+            posted += zip((read.where for read in batch), outcomes, strict=True)
     return posted
 
 
-def _batches(files: Iterable[CompanyFile]) -> Iterator[list[Document]]:
-    documents = (
-        read.document for file in files for read in file.documents() if read.document is not None
-    )
+def _batches(files: Iterable[CompanyFile]) -> Iterator[list[Read]]:
+    documents = (read for file in files for read in file.documents() if read.document is not None)
     while batch := list(islice(documents, BATCH)):
         yield batch
 
@@ -166,19 +165,19 @@ def _say(
     console: Console,
     settings: PostSettings,
     changed: int,
-    posted: list[PostedDocument],
+    posted: list[tuple[str, PostedDocument]],
     spoken: str,
 ) -> None:
     """What became of it."""
-    outcomes = Counter(one.outcome for one in posted)
+    outcomes = Counter(sorted(one.outcome for _, one in posted))
     parts = [counted("master_record", "master_records", changed, spoken)] if changed else []
     parts += [
         word(f"documents_{outcome}", spoken, f"{count:,}") for outcome, count in outcomes.items()
     ]
     lead = word("dry_run", spoken) if settings.dry_run else settings.site
-    console.print(f"{lead}: {', '.join(parts) or word('nothing', spoken)}", markup=False)
-    refused = [one for one in posted if one.outcome not in {ENTERED, KNOWN}]
-    for one in refused[:SHOWN_MAX]:
-        console.print(f"  {one.id}: {one.problem}", markup=False, style="red", soft_wrap=True)
+    console.print(f"{lead}: {', '.join(parts) or word('nothing_to_post', spoken)}", markup=False)
+    refused = [(where, one) for where, one in posted if one.outcome not in {ENTERED, KNOWN}]
+    for where, one in refused[:SHOWN_MAX]:
+        console.print(f"  {where}: {one.problem}", markup=False, style="red", soft_wrap=True)
     if len(refused) > SHOWN_MAX:
         console.print(f"  {word('more', spoken, len(refused) - SHOWN_MAX)}", markup=False)

@@ -17,6 +17,7 @@ from contracts.clock import MICROSECONDS
 from ledger_sink import analysis, reports
 from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.queries import sites
+from ledger_sink.redaction import Persons
 from tallygate.database import has_own, ledger_database
 from tallygate.errors import TallygateError
 from tallygate.ledger import (
@@ -272,6 +273,9 @@ def run_variance(asked: Asked, by: str, since: str, until: str) -> int:
             [tuple(row) for row in analysis.variance_by(desk.ledger, **span, by=what, zone=zone)]
             for what in (analysis.By.ALL, analysis.By(by))
         ]
+        if by == analysis.By.PERSON:
+            names = Persons(desk.ledger).names(str(row[0]) for row in parts[1])
+            parts[1] = [(names.get(str(row[0]), row[0]), *row[1:]) for row in parts[1]]
         note, no_subject = word("variance_is", desk.spoken), Column("subject", is_shown=False)
         found = [
             Report("report_variance_all", (no_subject, *columns[1:]), parts[0]),

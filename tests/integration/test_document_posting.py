@@ -196,6 +196,26 @@ def test_a_late_document_is_entered_with_both_times_and_a_closed_period_takes_no
     assert post(books, late)[0].outcome == "known"
 
 
+def test_a_late_document_neither_undoes_a_count_nor_is_kept_out_by_it(books: Books) -> None:
+    """It is added to what was counted, once, and the books of that day stay what they were."""
+    counted_us = NOW_US - 5 * DAY_US
+    entered(books, opening(), at_us=NOW_US - 10 * DAY_US)
+    loss = line("bolt", -4, location="A")
+    signed = {"person": "clerk", "approved_by": "boss"}
+    entered(books, document("AD-1", "adjustment", loss, day=20, **signed), at_us=counted_us)
+    ask = "select seq, payload from ledger.entries where site = 'demo' order by seq"
+    entries = books.ledger.connection.execute(ask).fetchall()
+    then = books.recorded("bolt", counted_us)
+    entered(books, document("GR-L", "goods_receipt", line("bolt", 6, price="9", location="A")))
+    assert stock(books, "bolt") == 24 - 4 + 6
+    check_all(books)
+    entered(books, document("R-L", "reversal", refers="GR-L", day=30))
+    assert stock(books, "bolt") == 24 - 4
+    assert books.recorded("bolt", counted_us) == then
+    assert books.ledger.connection.execute(ask).fetchall()[: len(entries)] == entries
+    check_all(books)
+
+
 def test_a_known_document_stays_known_when_the_world_has_moved_on(books: Books) -> None:
     entered(books, opening())
     ship = document("SH-1", "sales_shipment", line("drug", 10, price="9"), warehouse="W1")

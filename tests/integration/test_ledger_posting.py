@@ -29,6 +29,7 @@ from contracts.books import BookItem, BookPlace, Movement, Negative, PlaceKind, 
 from contracts.documents import DocumentKind, EnteredDocument, EnteredLine
 from contracts.vouchers import ItemValuation, Method, Occasion, Voucher, VoucherLine
 from ledger_sink.books import Books, Posted, Prepared
+from ledger_sink.defaults import default_chart
 from ledger_sink.postgres_ledger import PostgresLedger, connect
 from tests.support.servers import Fresh
 
@@ -36,6 +37,7 @@ Connection = psycopg.Connection[Any]
 SECOND = 1_000_000
 NOW = 1_000 * SECOND
 STOCK, OTHER, COST = "1405", "2202", "6401"
+SHIPPED = default_chart("china")
 CHART = Chart(
     accounts=(
         Account(
@@ -43,8 +45,9 @@ CHART = Chart(
         ),
         Account(code=OTHER, name="Payable", name_zh="应付账款", kind=AccountKind.LIABILITY),
         Account(code=COST, name="Cost of sales", name_zh="主营业务成本", kind=AccountKind.EXPENSE),
+        *(one for one in SHIPPED.accounts if one.code not in {STOCK, OTHER, COST}),
     ),
-    parts={"payable": OTHER},
+    parts=SHIPPED.parts,
 )
 PLACES = {
     "A": PlaceKind.ZONE,
@@ -474,3 +477,13 @@ def test_documents_are_entered_by_their_function_alone(connection: Connection) -
         own = Books(PostgresLedger(connection, "demo"))
         one = prepare(Worth(), "GR-1", 10)
         assert told(own.post_documents([one], own.bases(["bolt"]), NOW)) == [("entered", None)]
+
+
+def test_what_is_known_or_stale_is_told_before_its_valuations_are_read(books: Books) -> None:
+    """They may hold a thousand layers each, and whoever was slower must not keep others waiting."""
+    first, second = (prepare(Worth(), name, 10) for name in ("GR-1", "GR-2"))
+    books.post_documents([first], books.bases(["bolt"]), NOW)
+    late = [spoil(one, valuation={"layers": 5}) for one in (first, second)]
+    outcomes = [one.outcome for one in books.post_documents(late, {"bolt": 0}, NOW)]
+    assert outcomes == ["known", "skipped"]
+    assert told(books.post_documents(late[1:], {"bolt": 0}, NOW)) == [("stale", None)]

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -20,9 +21,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from psycopg import conninfo
 
 from contracts.clock import ClockSetting
 from ledger_sink import analysis
+from ledger_sink.postgres_ledger import connect
+from ledger_sink.verify_books import verify_books
 from tallygate.company_file import SAMPLE, open_company_file
 from tallygate.database import ledger_database
 from tallygate.ledger import open_ledger
@@ -202,6 +206,32 @@ def test_variances_are_what_the_files_say(company: Company, by: str) -> None:
             assert round(Decimal(row["rate"]), 12) == round(off.value_off / off.book, 12)
 
 
+def test_nobody_stands_in_clear_in_the_ledger(company: Company) -> None:
+    code, said, errors = company.run("redact", "--check")
+    assert (code, said.strip()) == (0, "No payload names a person in clear."), errors
+
+
+def test_names_are_for_those_who_may_know_them(company: Company) -> None:
+    """Everybody else sees pseudonyms in the same reports."""
+    variance = ("report", "variance", "--json", "--by", "person")
+    trace = ("trace", "R-131")
+    with connect(company.url) as owner:
+        owner.execute("create role plain_reader login password 'plain' in role ledger_reader")
+        try:
+            plain = conninfo.make_conninfo(company.url, user="plain_reader", password="plain")
+            told = [
+                (company.run(*asked)[1], company._replace(url=plain).run(*asked)[1])
+                for asked in (variance, trace)
+            ]
+        finally:
+            owner.execute("drop role plain_reader")
+    for named, nameless in told:
+        assert "storekeeper-" in named
+        assert "storekeeper-" not in nameless
+        assert re.search("p-[0-9a-f]{4}", nameless)
+        assert not re.search("p-[0-9a-f]{32}", named)
+
+
 def test_vouchers_are_what_the_files_say(company: Company) -> None:
     told: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for row in company.report("vouchers"):
@@ -258,25 +288,137 @@ def test_a_dry_run_checks_everything_and_enters_nothing(company: Company, tmp_pa
     code, said, _ = company.run("post", str(path), "--dry-run")
     assert code == 1
     assert "documents entered: 1, refused: 1" in said
-    assert "SH-9002: line 1: " in said
+    assert "more.csv: document SH-9002 (row 3): line 1: " in said
     assert "99999 asked for" in said
     company.reports.clear()
     assert company.report("accounts") == before
 
 
-def test_one_mistake_keeps_all_files_out(company: Company, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_keeps_all_files_out(company: Company, tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(
         "id,kind,happened_at,party,item,quantity,price,location\n"
-        "GR-1,goods_receipt,2026-03-02T08:00:00Z,SUP-MOTORS,R-999,1,130,SZ-B-02\n"
-        "GR-2,goods_receipt,2026-03-02T08:00:00Z,SUP-MOTORS,R-140,1.5,12,SZ-Z-09\n"
+        "GR-1,goods_receipt,2026-03-02T08:00:00Z,SUP-MOTORS,R-140,1,130,SZ-B-02\n"
+        "GR-2,goods_receipt,2026-03-02,SUP-MOTORS,R-140,1 000,12,SZ-B-02\n"
     )
     code, _, errors = company.run("post", str(path))
     assert code == 2
-    assert "3 mistakes, nothing was entered" in errors
-    assert "bad.csv: document GR-1 (row 2), line 1, item: 'R-999' is not known" in errors
-    assert "bad.csv: document GR-2 (row 3), line 1, quantity: 1.5 each" in errors
-    assert "bad.csv: document GR-2 (row 3), line 1, location: 'SZ-Z-09' is not known" in errors
+    assert "2 mistakes, nothing was entered" in errors
+    assert "bad.csv: document GR-2 (row 3), happened_at: '2026-03-02': is no time" in errors
+    assert "bad.csv: document GR-2 (row 3), line 1 (row 3), quantity: '1 000': is no num" in errors
+
+
+def test_what_the_books_refuse_is_told_and_kept_and_harms_nothing_else(
+    embedded: Fresh, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each with its place in the file, its line and the reason, beside a receipt that is right."""
+    company = {
+        "items": [
+            {"item": "bolt", "costing": {}, "units": [{"unit": "case", "contains": "12"}]},
+            {"item": "oil", "base_unit": "litre", "decimals": 3},
+        ],
+        "places": [
+            {"location": "A", "kind": "bin", "warehouse": "W"},
+            {"location": "supplier", "kind": "supplier"},
+        ],
+        "period": {"closed_before": "2026-01-01T00:00:00Z"},
+    }
+    line = {"item": "bolt", "quantity": "1", "price": "2", "location": "A"}
+    wrong: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        ({}, {"item": "bolts"}, "line 1: item bolts is not known"),
+        ({}, {"location": "Z"}, "line 1: location Z is not known; there is A"),
+        ({}, {"unit": "sack"}, "line 1: unit sack of item bolt is not known: it has each, case"),
+        ({}, {"quantity": "1.5"}, "line 1: 1.5 each: item bolt counts whole pieces"),
+        (
+            {},
+            {"item": "oil", "quantity": "0.0005"},
+            "line 1: 0.0005 litre: item oil counts to 3 decimals",
+        ),
+        ({}, {"tax": "VAT"}, "line 1: tax VAT is not known: enter it first"),
+        ({"happened_at": "2036-01-01T00:00:00Z"}, {}, "its time has not come yet"),
+        (
+            {"happened_at": "2025-12-31T23:59:59Z"},
+            {},
+            "the period before 2026-01-01 00:00:00 UTC is closed",
+        ),
+        ({"id": "GOOD"}, {"price": "3"}, "number GOOD stands for another document"),
+        (
+            {"kind": "state_change"},
+            {"price": None, "disposition": "expired", "to_disposition": "available"},
+            "line 1: 0 each of item bolt are free at A, 1 asked for: 1 are missing (1 available)",
+        ),
+    ]
+    head = {"kind": "goods_receipt", "happened_at": "2026-03-02T08:00:00Z"}
+    documents = [head | {"id": "GOOD", "lines": [line]}]
+    documents += [
+        {**head, "id": f"BAD-{number}", **fields, "lines": [line | more]}
+        for number, (fields, more, _) in enumerate(wrong)
+    ]
+    path = tmp_path / "company.json"
+    path.write_text(json.dumps(company | {"documents": documents}), encoding="utf-8")
+    settings = PostSettings(
+        files=(path,),
+        sample=False,
+        dry_run=False,
+        folder=tmp_path,
+        postgres=embedded.postgres_url,
+        site="demo",
+        language="en",
+    )
+    assert run_post(settings) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith(f"documents entered: 1, refused: {len(wrong)}")
+    for place, ((_, _, reason), told) in enumerate(zip(wrong, said[1:], strict=True), start=2):
+        assert told.startswith(f"  company.json: document {place} (")
+        assert told.partition("): ")[2].startswith(reason)
+    with open_ledger(embedded.postgres_url, "demo") as ledger:
+        kept = ledger.connection.execute("select reason from ledger.rejects").fetchall()
+        entered = ledger.connection.execute("select id from ledger.documents").fetchall()
+    assert sorted(row[0] for row in kept) == sorted(one.partition("): ")[2] for one in said[1:])
+    assert entered == [("GOOD",)]
+
+
+def test_a_post_that_is_killed_in_the_middle_is_whole_and_goes_on_where_it_was(
+    embedded: Fresh, tmp_path: Path
+) -> None:
+    """What was entered is whole; the same command enters the rest once, beside another one too."""
+    head = {"kind": "opening", "happened_at": "2026-03-02T08:00:00Z"}
+    line = {"item": "bolt", "quantity": "2", "price": "1.23", "location": "A"}
+    documents = [head | {"id": f"OP-{number}", "lines": [line]} for number in range(1_500)]
+    company = {
+        "items": [{"item": "bolt", "costing": {"method": "fifo"}}],
+        "places": [
+            {"location": "A", "kind": "bin", "warehouse": "W"},
+            {"location": "opening", "kind": "opening"},
+        ],
+        "documents": documents,
+    }
+    path = tmp_path / "company.json"
+    path.write_text(json.dumps(company), encoding="utf-8")
+    url = embedded.postgres_url
+    command = [sys.executable, "-m", "tallygate", "post", str(path), "--postgres", url]
+
+    def post() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([*command, "--site", "demo"], cwd=ROOT, stdout=subprocess.PIPE)
+
+    with open_ledger(url, "demo") as ledger:
+
+        def entered() -> int:
+            rows = ledger.connection.execute("select count(*) from ledger.documents").fetchall()
+            return int(rows[0][0])
+
+        with post() as killed:
+            while not entered():
+                assert killed.poll() is None
+            killed.kill()
+        assert 0 < entered() < len(documents)
+        assert verify_books(url, "demo").findings == ()
+        with post() as one, post() as other:
+            said = [each.communicate(timeout=SECONDS_MAX)[0].decode() for each in (one, other)]
+        assert (one.returncode, other.returncode) == (0, 0), said
+        assert entered() == len(documents)
+    report = verify_books(url, "demo")
+    assert (report.vouchers, report.findings) == (len(documents), ())
 
 
 def test_documents_for_a_site_that_nobody_knows_are_a_slip_of_the_pen(company: Company) -> None:

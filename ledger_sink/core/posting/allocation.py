@@ -205,7 +205,7 @@ def orders_with(world: World, key: Key) -> list[str]:
 def shortage(world: World, want: Want, missing: Decimal) -> str:
     """In words: how much there is, how much is missing, and where the rest is."""
     unit = world.items[want.item].book.base_unit
-    where = _names(want.places) + (f" in {want.container}" if want.container else "")
+    where = some(want.places) + (f" in {want.container}" if want.container else "")
     batch = f" batch {want.batch}" if want.batch else ""
     free = quantity_text(want.quantity - missing)
     asked = quantity_text(want.quantity)
@@ -238,7 +238,7 @@ def _reason(world: World, want: Want, key: Key) -> str:
         return f"of owner {key.owner}" if key.owner else "of our own"
     if key.reservation != Reservation.NONE:
         holders = orders_with(world, key)
-        return f"{key.reservation}" + (f" to {_names(tuple(holders))}" if holders else "")
+        return f"{key.reservation}" + (f" to {some(tuple(holders))}" if holders else "")
     if key.disposition != want.disposition:
         return str(key.disposition)
     if want.batch or want.batches is not None:
@@ -246,7 +246,8 @@ def _reason(world: World, want: Want, key: Key) -> str:
     return f"of expired batch {key.batch}: name it to take it"
 
 
-def _names(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
     more = len(names) - NAMED_MAX
     return ", ".join(names[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
 

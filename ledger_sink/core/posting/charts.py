@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from contracts.accounting import Account, AccountKind, Chart
 
@@ -44,3 +45,14 @@ def check_chart(chart: Chart) -> list[str]:
         elif account.is_stock and account.kind is not AccountKind.ASSET:
             mistakes.append(f"part {part}: account {code} holds stock and must be an asset")
     return mistakes
+
+
+def moved_parts(before: Chart, after: Chart) -> Iterator[tuple[str, str, str]]:
+    """Parts that hold goods and get another account: the part, its old and its new account.
+
+    The new one is empty where nobody plays the part any more.
+    """
+    for part, old in before.parts.items():
+        new = after.parts.get(part, "")
+        if new != old and (part in CLEARING or is_stock_part(part)):
+            yield part, old, new

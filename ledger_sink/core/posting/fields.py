@@ -11,10 +11,18 @@ from ledger_sink.core.posting.world import ORDERS, ItemFacts
 K = DocumentKind
 WITHOUT_STOCK = (K.PURCHASE_INVOICE, K.SALES_ACCEPTANCE, K.REVALUATION, *ORDERS)
 """They move nothing (but for what a sales order allocates)."""
+AT_COST = frozenset(
+    {
+        *(K.GOODS_ISSUE, K.PRODUCTION_RECEIPT, K.SCRAP, K.ADJUSTMENT),
+        *(K.TRANSFER_OUT, K.TRANSFER_IN, K.RELOCATION, K.STATE_CHANGE, K.UNPACKING),
+    }
+)
+"""What they move costs what stock does: a price would be written for nothing."""
 USED_BY: Mapping[str, frozenset[DocumentKind]] = {
     "to_location": frozenset({K.RELOCATION, K.TRANSFER_IN}),
     "to_disposition": frozenset({K.STATE_CHANGE, K.RELOCATION, K.TRANSFER_IN}),
     "components": frozenset({K.PRODUCTION_RECEIPT}),
+    "price": frozenset(K) - AT_COST,
     "container": frozenset(K) - frozenset(WITHOUT_STOCK),
     "serials": frozenset(K) - frozenset(WITHOUT_STOCK) | {K.SALES_ORDER},
 }
@@ -23,6 +31,7 @@ IS_EMPTY: Mapping[str, Callable[[DocumentLine], bool]] = {
     "to_location": lambda line: not line.to_location,
     "to_disposition": lambda line: line.to_disposition is None,
     "components": lambda line: not line.components,
+    "price": lambda line: line.price is None,
     "container": lambda line: not line.container,
     "serials": lambda line: not line.serials,
 }

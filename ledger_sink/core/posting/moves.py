@@ -19,6 +19,7 @@ from ledger_sink.core.posting.allocation import (
     pick,
     postings_between,
     serials_needed,
+    some,
 )
 from ledger_sink.core.posting.containers import filled, moved, spots
 from ledger_sink.core.posting.money import quantity_text
@@ -416,7 +417,11 @@ def places_of(world: World, line: DocumentLine, warehouse: str) -> tuple[str, ..
 def _places(world: World, location: str, warehouse: str, field: str) -> tuple[str, ...] | Missing:
     if location:
         if location not in world.places:
-            return Missing(f"location {location} is not known")
+            real = [one for one in world.places if world.is_real(one)]
+            there = (
+                f"there {'is' if len(real) == 1 else 'are'} {some(real)}" if real else "enter it"
+            )
+            return Missing(f"location {location} is not known; {there}")
         if not world.is_real(location):
             kind = world.places[location].kind
             return Missing(f"location {location} is no zone or bin, but {kind}")

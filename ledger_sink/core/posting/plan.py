@@ -119,7 +119,7 @@ def _mistakes_in_head(document: Document, world: World, at_us: int) -> Iterator[
     if document.kind is K.ADJUSTMENT and not document.approved_by:
         yield "an adjustment needs its approval: say who approved it last"
     elif document.kind is K.ADJUSTMENT and document.approved_by == document.person:
-        yield f"{document.person} cannot approve their own adjustment"
+        yield "who made an adjustment cannot approve it: somebody else has to"
     if document.kind in WITHOUT_LINES and document.lines:
         yield f"a {document.kind} has no lines: it is about all of {document.refers}"
     if document.kind not in WITHOUT_LINES and not document.lines:

@@ -12,6 +12,12 @@ select outcome, seq, problem from ledger.post(%(site)s, %(at_us)s, %(payloads)b:
 -- The data of these kinds that counts.
 select what, key, seq, body::text from ledger.book_data_now where site = %(site)s and what = any (%(what)s::text[])
 
+-- name: held_accounts
+-- Those of these accounts on which goods are open: of some item a value, or a quantity.
+select l.account from ledger.voucher_lines l
+where l.site = %(site)s and l.account = any (%(accounts)s::text[])
+group by l.account, l.item having sum(l.debit - l.credit) <> 0 or sum(l.quantity) <> 0
+
 -- name: bases
 -- The newest valuation of each item, and under the empty name the newest document.
 select i.item, coalesce(v.seq, 0) from unnest(%(items)s::text[]) i (item)

@@ -1,19 +1,4 @@
--- What `tallygate post` checks files against, and what `tallygate report` prints beside the analysis.
-
--- name: known_items
--- Items as the books count them now, with their units.
-select i.item, i.base_unit, i.decimals, i.tracking, i.negative, u.body::text
-from ledger.items_now i
-left join ledger.book_data_now u on u.site = i.site and u.what = 'units' and u.key = i.item
-where i.site = %(site)s order by i.item
-
--- name: known_places
--- Locations of the books.
-select location from ledger.places_now where site = %(site)s
-
--- name: known_keys
--- Keys of data of one kind.
-select key from ledger.book_data_now where site = %(site)s and what = %(what)s
+-- What `tallygate report` prints beside the analysis.
 
 -- name: item_names
 -- What people call items, and their base units.

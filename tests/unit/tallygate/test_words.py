@@ -2,6 +2,7 @@
 
 import pytest
 
+from contracts.documents import DocumentKind
 from tallygate.errors import TallygateError
 from tallygate.words import _WORDS, counted, language, word
 
@@ -11,6 +12,11 @@ def test_every_word_is_said_in_both_languages_with_the_same_gaps() -> None:
         assert english, key
         assert chinese, key
         assert english.count("{}") == chinese.count("{}"), key
+
+
+@pytest.mark.parametrize("kind", DocumentKind)
+def test_every_kind_of_document_is_said_in_chinese(kind: DocumentKind) -> None:
+    assert not word(kind, "zh").isascii()
 
 
 def test_what_is_asked_for_comes_before_the_terminals_locale(

@@ -11,6 +11,7 @@ from contracts.accounting import BookSettings
 from contracts.books import LINES_MAX, BookPlace, PlaceKind
 from contracts.documents import Document
 from ledger_sink.core.posting.entered import is_same
+from ledger_sink.core.posting.fields import AT_COST
 from ledger_sink.core.posting.world import World
 from tests.support.document_books import NOW_US, document, line
 from tests.unit.ledger_sink.posting.worlds import a_world, mistakes, moved, planned
@@ -241,7 +242,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_line(world: World) -> None:
         "line 3: 3 of half are 7.5 each: item kit counts whole pieces",
         "line 4: tax GST is not known: enter it first",
         "line 5: item bolt is valued: say its price (0 where it is free)",
-        "line 6: location Z is not known",
+        "line 6: location Z is not known; there are A, B, C",
         "line 7: location supplier is no zone or bin, but supplier",
         "line 8: say where: a location, or a warehouse for the document",
         "line 9: item pump needs 2 serial numbers, 1 is named",
@@ -266,7 +267,7 @@ HEADS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "adjustment"}, "an adjustment needs its approval: say who approved it last"),
     (
         {"kind": "adjustment", "approved_by": "me", "person": "me"},
-        "me cannot approve their own adjustment",
+        "who made an adjustment cannot approve it: somebody else has to",
     ),
     ({"kind": "opening", "lines": ()}, "it has no lines"),
     ({"kind": "opening", "rate": "7"}, "rate 7, but CNY is the base currency: its rate is 1"),
@@ -286,6 +287,13 @@ def test_a_head_that_is_wrong_is_refused_in_words(
     lines = fields.pop("lines", [line("bolt", 1, price="1", location="A")])
     wrong = document(fields.pop("id", "D"), fields.pop("kind"), *lines, **fields)
     assert says in mistakes(world, wrong)
+
+
+@pytest.mark.parametrize("kind", sorted(AT_COST))
+def test_a_price_is_refused_where_stock_moves_at_its_cost(world: World, kind: Any) -> None:
+    """Whoever writes one believes that it counts."""
+    wrong = document("D", kind, line("bolt", 1, price="1", location="A"))
+    assert f"line 1: a {kind} has no price: leave it empty" in mistakes(world, wrong)
 
 
 def test_a_site_needs_one_outside_of_each_kind(world: World) -> None:

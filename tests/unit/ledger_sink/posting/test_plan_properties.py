@@ -15,7 +15,7 @@ from contracts.documents import Document, DocumentKind
 from ledger_sink.core.books_check import Key
 from ledger_sink.core.posting.containers import held
 from ledger_sink.core.posting.entered import is_same
-from ledger_sink.core.posting.fields import WITHOUT_STOCK
+from ledger_sink.core.posting.fields import AT_COST, WITHOUT_STOCK
 from ledger_sink.core.posting.moves import COMES_FROM, MOVES_CONTAINERS, MOVES_STOCK
 from ledger_sink.core.posting.plan import Planned, plan, released
 from ledger_sink.core.posting.references import MAY_REFER, MUST_REFER
@@ -87,6 +87,7 @@ LEFT_OUT: Mapping[str, frozenset[DocumentKind]] = {
     "to_disposition": frozenset(K) - {K.RELOCATION, K.STATE_CHANGE},
     "container": frozenset(K) - {*COMES_FROM, *MOVES_CONTAINERS, K.ADJUSTMENT},
     "serials": frozenset(WITHOUT_STOCK),
+    "price": AT_COST,
 }
 FILLED_IN: Mapping[DocumentKind, Mapping[str, str]] = {
     K.RELOCATION: {"to_location": "B"},
