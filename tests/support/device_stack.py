@@ -280,8 +280,13 @@ class DeviceStack:
             f"of {sorted(expected)}"
         )
         assert set(self.entered(device.id)) == expected
-        moves = self.moves(device.identities)
-        assert sorted(str(move["identity"]) for move in moves) == sorted(expected)
+        # The first reads of a thing may be entered before they are enough to place it.
+        assert wait_until(lambda: len(self.moved(device)) >= len(expected), WAIT_S), device.id
+        assert self.moved(device) == sorted(expected)
+
+    def moved(self, device: Device) -> list[str]:
+        """The identities of a device's scene, as often as each was placed or passed its gate."""
+        return sorted(str(move["identity"]) for move in self.moves(device.identities))
 
     def check_persons(self) -> None:
         """Who was signed in at the handheld stands by pseudonym at its scans, and nowhere else."""
