@@ -16,21 +16,19 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import tempfile
 import time
-from pathlib import Path
 
 import psycopg
 
 from benchmarks import books
 from benchmarks.ledger_verification import in_memory
+from benchmarks.own_postgres import own_postgres
 from contracts.codec import canonical
 from contracts.events import Direction, Entry, EntryKind, LocationEvent, LocationKind
 from contracts.ids import content_id
 from ledger_sink.migrate import migrate
 from ledger_sink.postgres_ledger import PostgresLedger, connect
 from ledger_sink.rows import ledger_rows
-from tallygate.servers.find import Kind, find_servers, server_for
 
 SITE = "bench"
 BATCH = 1_000
@@ -164,13 +162,9 @@ def main() -> None:
     )
     parser.add_argument("--entries", type=int, default=200_000)
     options = parser.parse_args()
-    found = next(one for one in find_servers() if one.kind is Kind.POSTGRES)
-    with tempfile.TemporaryDirectory() as name:
-        server = server_for(found, Path(name))
-        assert server is not None, "name no TALLYGATE_POSTGRES_URL: the benchmark makes its own"
-        print(f"{options.entries:,} entries on {found.name} {found.version}", flush=True)
-        with server.start() as started:
-            measure(started.url, options.entries)
+    with own_postgres() as postgres:
+        print(f"{options.entries:,} entries on {postgres.name}", flush=True)
+        measure(postgres.url, options.entries)
 
 
 if __name__ == "__main__":

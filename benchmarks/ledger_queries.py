@@ -13,18 +13,16 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import psycopg
 
+from benchmarks.own_postgres import own_postgres
 from ledger_sink import queries
 from ledger_sink.books import Books
 from ledger_sink.migrate import migrate
 from ledger_sink.postgres_ledger import PostgresLedger, connect
-from tallygate.servers.find import Kind, find_servers, server_for
 
 SITE = "bench"
 IDENTITY = "https://id.gs1.org/01/09506000134352/21/"
@@ -157,20 +155,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    found = next(one for one in find_servers() if one.kind is Kind.POSTGRES)
-    with tempfile.TemporaryDirectory() as name:
-        server = server_for(found, Path(name))
-        assert server is not None, "name no TALLYGATE_POSTGRES_URL: the benchmark makes its own"
-        with server.start() as started:
-            migrate(started.url)
-            began = time.monotonic()
-            fill(started.url, options.rows)
-            print(
-                f"{options.rows:,} entries and as many postings on {found.name} {found.version}"
-                f" (seed {options.seed}, made in {time.monotonic() - began:.0f} s)",
-                flush=True,
-            )
-            measure(started.url, options.rows, options.seed)
+    with own_postgres() as postgres:
+        migrate(postgres.url)
+        began = time.monotonic()
+        fill(postgres.url, options.rows)
+        print(
+            f"{options.rows:,} entries and as many postings on {postgres.name}"
+            f" (seed {options.seed}, made in {time.monotonic() - began:.0f} s)",
+            flush=True,
+        )
+        measure(postgres.url, options.rows, options.seed)
 
 
 if __name__ == "__main__":

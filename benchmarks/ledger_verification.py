@@ -16,7 +16,6 @@ import argparse
 import gc
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import NamedTuple
 
 import psycopg
 
+from benchmarks.own_postgres import own_postgres
 from contracts.codec import canonical
 from contracts.events import Direction, Entry, EntryKind, LocationEvent, LocationKind, Sighting
 from contracts.ids import content_id
@@ -34,7 +34,6 @@ from ledger_sink.heads_file import HEADS, PUBLIC_KEY, Signer
 from ledger_sink.migrate import migrate
 from ledger_sink.verify import verify
 from ledger_sink.verify_parts import Parts, Sizes
-from tallygate.servers.find import Kind, find_servers, server_for
 
 BARE = "bare"
 """The site whose entries have no sightings."""
@@ -270,15 +269,10 @@ def main() -> None:
     )
     parser.add_argument("--entries", type=int, default=400_000)
     options = parser.parse_args()
-    found = next(one for one in find_servers() if one.kind is Kind.POSTGRES)
-    with tempfile.TemporaryDirectory() as name:
-        server = server_for(found, Path(name))
-        assert server is not None, "name no TALLYGATE_POSTGRES_URL: the benchmark makes its own"
-        print(f"{options.entries:,} entries on {found.name} {found.version}", flush=True)
-        with server.start() as started:
-            migrate(started.url)
-            folder = Path(name) / "published"
-            show(measure(started.url, options.entries, folder))
+    with own_postgres() as postgres:
+        print(f"{options.entries:,} entries on {postgres.name}", flush=True)
+        migrate(postgres.url)
+        show(measure(postgres.url, options.entries, postgres.folder / "published"))
 
 
 if __name__ == "__main__":

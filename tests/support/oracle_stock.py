@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -38,7 +39,7 @@ GOES = {
 }
 
 
-class StockOracle:
+class StockOracle(ABC):
     """The books, document by document."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -129,13 +130,13 @@ class StockOracle:
                 if self.is_valued(line):
                     self.work(document, number, line)
 
+    @abstractmethod
     def work(self, document: dict[str, Any], number: int, line: dict[str, Any]) -> None:
         """Book what a line of ours means."""
-        raise NotImplementedError
 
+    @abstractmethod
     def worked_back(self, document: dict[str, Any]) -> None:
         """Book the document that is taken back again, the other way."""
-        raise NotImplementedError
 
     def _reverse(self, document: dict[str, Any]) -> None:
         names = list(self.documents)
