@@ -27,7 +27,7 @@ from tests.support.servers import Fresh
 from tests.support.stream import Stream
 from tests.unit.edge_agent.llrp_bytes import answers, greeting, report, split, tag_data
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 """A claim that is not true by then is false: everything here takes a second or two."""
 ENABLE_EVENTS_AND_REPORTS = 64
 ITEM = "https://id.gs1.org/01/80614141123458/21/"

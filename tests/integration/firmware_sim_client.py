@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from firmware_sim.core.llrp_wire import Frame, Frames, MessageType, message, parameters, tlv
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 """No answer takes longer than this on a loaded machine."""
 
 

@@ -132,5 +132,5 @@ location = "stage"
     assert len(flooded) <= 100 * (10 + span_s) + 400, "ten seconds' worth at once, then its pace"
     ended.set()
     assert agent.stop() == 0
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()

@@ -25,7 +25,7 @@ from firmware_sim.bench.recording import read_recording
 from tests.support.agent_bench import ROOT
 from tests.support.bench_rig import until
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 """A program starts within a second or two; a loaded machine takes longer."""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 

@@ -63,7 +63,7 @@ def test_reads_go_to_the_partition_of_their_identity_and_ticks_to_all(stream: St
     names = [f"raw:{number}" for number in range(50)]
     reads = tuple(read for name in names for read in passage(name, START_US))
     gateway.send(ReadBatch(gateway_us=START_US, reads=reads))
-    assert wait_until(lambda: held_reads(stream) == len(reads), 20)
+    assert wait_until(lambda: held_reads(stream) == len(reads), 60)
     for partition, parts in parts_of(stream).items():
         for part in parts:
             assert part.run == 1
@@ -75,9 +75,9 @@ def test_reads_go_to_the_partition_of_their_identity_and_ticks_to_all(stream: St
         ticks = [[each for each in some if isinstance(each, Tick)] for some in found.values()]
         return all(some and some[-1].spools and some[-1].spools[0].sequence == 1 for some in ticks)
 
-    assert wait_until(told_to_all, 20)
+    assert wait_until(told_to_all, 60)
     bridge.send(signal.SIGTERM)
-    assert bridge.wait(10) == 0
+    assert bridge.wait() == 0
 
 
 def scan_by(person: str | None, number: int) -> Read:
@@ -112,7 +112,7 @@ def test_a_scan_gets_into_the_log_by_pseudonym_once_the_ledger_tells_it(
                 lambda: watching.execute(waits, ("%pseudonym_of%",)).fetchone() == (1,), 20
             )
             assert held_reads(stream) == 0
-        assert wait_until(lambda: held_reads(stream) == 5, 30)
+        assert wait_until(lambda: held_reads(stream) == 5, 60)
         persons = {
             one.person: one for one in Persons(PostgresLedger(watching, stream.site)).known()
         }
@@ -134,7 +134,7 @@ def test_a_payload_that_is_not_ours_travels_as_a_reject(stream: Stream) -> None:
     gateway.wait_for_run()
     gateway.publish_raw(b"\xff\x00 not ours")
     gateway.send(ReadBatch(gateway_us=START_US, reads=passage("raw:1", START_US)))
-    assert wait_until(lambda: held_reads(stream) == 4, 20)
+    assert wait_until(lambda: held_reads(stream) == 4, 60)
     rejects = [
         reject for parts in parts_of(stream).values() for part in parts for reject in part.rejects
     ]
@@ -150,12 +150,12 @@ def test_a_killed_bridge_is_followed_by_the_one_that_waits(stream: Stream) -> No
     second = stream.bridge("second")
     second.wait_for("waiting for the lease")
     gateway.send(ReadBatch(gateway_us=START_US, reads=passage("raw:1", START_US)))
-    assert wait_until(lambda: held_reads(stream) == 4, 20)
+    assert wait_until(lambda: held_reads(stream) == 4, 60)
     first.send(signal.SIGKILL)
     gateway.wait_for_run(count=2)
     assert gateway.runs == [1, 2]
     # The same log goes on, and the part is in it once more under the new run.
-    assert wait_until(lambda: held_reads(stream) == 8, 20)
+    assert wait_until(lambda: held_reads(stream) == 8, 60)
     assert sorted(
         part.run for parts in parts_of(stream).values() for part in parts if part.reads
     ) == [1, 2]
@@ -171,7 +171,7 @@ def test_a_bridge_that_was_stopped_past_its_lease_ends_when_it_goes_on(stream: S
     stream.bridge("heir")
     gateway.wait_for_run(count=2)
     zombie.send(signal.SIGCONT)
-    assert zombie.wait(20) == 75
+    assert zombie.wait() == 75
     zombie.wait_for("another bridge has the lease", 1)
 
 
@@ -180,7 +180,7 @@ def test_another_number_of_partitions_opens_a_new_log(stream: Stream) -> None:
     bridge = stream.bridge()
     first = bridge.wait_for("the bridge runs")["log"]
     bridge.send(signal.SIGTERM)
-    assert bridge.wait(10) == 0
+    assert bridge.wait() == 0
     wider = stream.bridge("wider", TALLYGATE_PARTITIONS="6")
     assert wider.wait_for("a new log was opened")["reason"] == "6 partitions instead of 4"
     assert wider.wait_for("the bridge runs")["log"] != first
@@ -206,16 +206,16 @@ def test_an_emptied_log_is_noticed_and_a_new_one_is_opened(embedded: Fresh, tmp_
             kafka.kill()
             pass_through(gateway, names[30:], START_US + 600_000_000)
             kafka.start()
-            assert bridge.wait(30) != 0
+            assert bridge.wait() != 0
             next_bridge = stream.bridge("next-bridge")
             assert "topic" in str(next_bridge.wait_for("a new log was opened")["reason"])
             assert stream.log() != first
-            assert worker.wait(30) != 0
+            assert worker.wait() != 0
             stream.worker("next-worker")
             # The sink's client may have died with the broker's memory; its supervisor's part here.
             stream.sink()
             gateway.wait_acknowledged(90)
-            assert wait_until(lambda: stream.passages() == names, 20)
+            assert wait_until(lambda: stream.passages() == names, 60)
             assert stream.books() == dict.fromkeys(names, 4)
         finally:
             stream.close()
@@ -235,10 +235,10 @@ def test_asked_for_a_new_log_the_bridge_drains_the_old_one_first(stream: Stream)
     opened = bridge.wait_for("a new log was opened", count=2)
     assert opened["reason"] == "a new log was asked for"
     gateway.wait_for_run(count=2)
-    assert worker.wait(30) == 75
+    assert worker.wait() == 75
     stream.worker("next-worker")
     gateway.wait_acknowledged()
-    assert wait_until(lambda: stream.passages() == names, 20)
+    assert wait_until(lambda: stream.passages() == names, 60)
     assert stream.books() == dict.fromkeys(names, 4)
 
 

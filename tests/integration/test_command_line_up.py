@@ -16,15 +16,15 @@ import pytest
 
 from tests.support.programs import ROOT, wait_until
 
-START_S = 60.0
+START_S = 120.0
 """Servers, schema, dock and programs; a quiet machine takes ten."""
-BACK_S = 30.0
+BACK_S = 90.0
 """Something that was killed is back."""
 PASSAGE_S = 180.0
 """The first pallet has passed a door and was entered."""
 STOP_S = 25.0
 """All ended in order; a quiet machine takes four."""
-LOOK_S = 30.0
+LOOK_S = 90.0
 
 
 def environment() -> dict[str, str]:
@@ -104,7 +104,7 @@ class Up:
         if self.process.poll() is None:
             for child in [*self.children(), psutil.Process(self.process.pid)]:
                 child.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 @pytest.fixture

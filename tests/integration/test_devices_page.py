@@ -95,7 +95,7 @@ def agent(folder: Path, site: str, mqtt_url: str) -> Iterator[subprocess.Popen[b
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
         print((folder / "agent.log").read_text())  # noqa: T201 - shown where the test fails.
 
 

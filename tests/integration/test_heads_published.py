@@ -114,7 +114,7 @@ def test_who_comes_later_finds_the_newest_head(
     assert sink.wait() == 0
     newest = (stream.folder / "ledger" / HEADS).read_bytes().splitlines()[-1]
     subscriber = HeadsSubscriber(embedded.mqtt_url, stream.site, tmp_path / "heard.jsonl")
-    assert wait_until(lambda: subscriber.lines == [newest], 10)
+    assert wait_until(lambda: subscriber.lines == [newest], 60)
     subscriber.close()
 
 
@@ -135,7 +135,7 @@ def test_the_sink_goes_on_and_ends_without_its_receivers_and_no_head_is_lost(
     sink = stream.start_sink(TALLYGATE_HEADS_WEBHOOK=server.url)
     heads = (stream.folder / "ledger" / HEADS).read_bytes()
     assert len(heads.splitlines()) >= 2
-    assert wait_until(lambda: server.file.exists() and server.file.read_bytes() == heads, 20)
+    assert wait_until(lambda: server.file.exists() and server.file.read_bytes() == heads, 60)
     sink.end()
     server.close()
 
@@ -185,7 +185,7 @@ def test_a_disk_that_takes_no_cursor_keeps_no_head_back(
     (tmp_path / "heads.webhook.sent.part").mkdir()
     outside = HeadsOutside(file, HeadsWebhook(Webhook(url=server.url)), retry_s=0.01)
     outside.tell(8)
-    assert wait_until(lambda: outside.waiting == 0, 20)
+    assert wait_until(lambda: outside.waiting == 0, 60)
     outside.close()
     assert server.file.read_bytes() == b"one\ntwo\n"
     assert "the files of heads cannot be used" in capfd.readouterr().err
@@ -198,7 +198,7 @@ def test_a_file_that_became_shorter_is_told_and_nothing_is_made_up(
     file.write_bytes(b"one\ntwo")
     outside = HeadsOutside(file, HeadsWebhook(Webhook(url=server.url)))
     outside.tell(8)
-    assert wait_until(server.file.exists, 20)
+    assert wait_until(server.file.exists, 60)
     outside.close()
     assert server.file.read_bytes() == b"one\n"
     assert "is shorter than what was published" in capfd.readouterr().err

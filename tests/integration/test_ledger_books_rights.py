@@ -106,7 +106,7 @@ def test_a_sighting_that_conflicts_waits_for_the_chain_before_it_counts(
     with connection.transaction():
         post(books, move("m1", "1"))
         sink.start()
-        assert wait_until(lambda: waits_for_a_lock(embedded), 20)
+        assert wait_until(lambda: waits_for_a_lock(embedded), 60)
         ledger.count({"conflicts": 1, "evidence_duplicates": 1})
     sink.join(60)
     assert failed == []

@@ -253,7 +253,7 @@ def test_many_writers_enter_an_event_once(embedded: Fresh) -> None:
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(30)
+        writer.join(90)
     assert sum(entered) == len(meaning(document))
     assert len(entered) == 8
 

@@ -81,7 +81,7 @@ def test_an_acknowledgement_is_retained(stream: Stream, embedded: Fresh) -> None
     stream.wait_acknowledged(7)
     listener = Listener(embedded)
     try:
-        assert wait_until(lambda: set(listener.acknowledged) == {7}, 10)
+        assert wait_until(lambda: set(listener.acknowledged) == {7}, 60)
     finally:
         listener.close()
 
@@ -147,7 +147,7 @@ def test_killed_anywhere_nothing_is_lost_or_entered_twice(
     sink = stream.start_sink(TALLYGATE_AT=f"{point}:{nth}:kill")
     stream.pass_units(0, 10)
     stream.tick(1)
-    ended = wait_until(lambda: sink.process.poll() is not None or 1 in stream.acknowledged, 20)
+    ended = wait_until(lambda: sink.process.poll() is not None or 1 in stream.acknowledged, 60)
     assert ended, sink.tail()
     stream.pass_units(10, 10)
     stream.tick(2)

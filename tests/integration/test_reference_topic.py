@@ -44,7 +44,7 @@ def test_more_master_data_than_a_producer_holds_is_published_whole(embedded: Fre
     try:
         publish(producer, kafka_topic(embedded.name, "reference", "log"), rows)
         assert producer.flush(20) == 0
-        assert wait_until(lambda: len(heard) >= len(rows), 20)
+        assert wait_until(lambda: len(heard) >= len(rows), 60)
     finally:
         follower.close()
     assert heard == [each.key for each in rows]

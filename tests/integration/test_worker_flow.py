@@ -37,7 +37,7 @@ def test_each_passage_becomes_one_entry_with_all_its_reads(stream: Stream) -> No
     names = identities("a", 200)
     pass_through(gateway, names, START_US)
     gateway.wait_acknowledged()
-    assert wait_until(lambda: stream.passages() == names, 20)
+    assert wait_until(lambda: stream.passages() == names, 60)
     assert stream.books() == dict.fromkeys(names, 4)
 
 
@@ -56,10 +56,10 @@ def test_a_killed_workers_partitions_go_on_at_another(stream: Stream) -> None:
     first.send(signal.SIGKILL)
     pass_through(gateway, names[200:], START_US + 300_000_000)
     gateway.wait_acknowledged()
-    assert wait_until(lambda: stream.passages() == names, 20)
+    assert wait_until(lambda: stream.passages() == names, 60)
     assert stream.books() == dict.fromkeys(names, 4)
     taken = second.said()[-1]
-    assert first.wait(5) == -signal.SIGKILL, taken
+    assert first.wait() == -signal.SIGKILL, taken
 
 
 def test_a_worker_that_begins_again_knows_where_things_are(stream: Stream) -> None:
@@ -110,7 +110,7 @@ def test_a_worker_that_was_stopped_and_continued_writes_nothing_that_counts(
     zombie.send(signal.SIGCONT)
     pass_through(gateway, names[200:], START_US + 600_000_000)
     gateway.wait_acknowledged()
-    assert wait_until(lambda: stream.passages() == names, 20)
+    assert wait_until(lambda: stream.passages() == names, 60)
     assert stream.books() == dict.fromkeys(names, 4)
 
 
@@ -124,11 +124,11 @@ def test_an_exception_in_a_stage_ends_the_worker_and_loses_nothing(stream: Strea
     gateway.wait_for_run()
     names = identities("d", 100)
     pass_through(gateway, names, START_US)
-    assert broken.wait(30) == 1
+    assert broken.wait() == 1
     assert "Broken" in str(broken.wait_for("a record could not be processed", 1)["reason"])
     stream.worker("mended")
     gateway.wait_acknowledged()
-    assert wait_until(lambda: stream.passages() == names, 20)
+    assert wait_until(lambda: stream.passages() == names, 60)
     assert stream.books() == dict.fromkeys(names, 4)
 
 

@@ -18,7 +18,7 @@ from tests.support.secure_broker import SITE, SecureBroker
 from tests.support.servers import SessionServers
 
 TOPIC = mqtt_heads_topic(SITE)
-WAIT_S = 20
+WAIT_S = 60
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_killed_programs_lose_nothing_and_enter_nothing_twice(stream: Stream) ->
     stream.bridge("next-bridge")
     gateway.wait_for_run(count=2)
     gateway.wait_acknowledged()
-    assert wait_until(lambda: stream.passages() == names, 20)
+    assert wait_until(lambda: stream.passages() == names, 60)
     assert stream.books() == dict.fromkeys(names, 4)
 
 
@@ -59,5 +59,5 @@ def test_a_new_log_is_opened_on_request(stream: Stream) -> None:
     assert worker.wait(30) == 75
     stream.worker("next-worker")
     gateway.wait_acknowledged()
-    assert wait_until(lambda: stream.passages() == names, 20)
+    assert wait_until(lambda: stream.passages() == names, 60)
     assert stream.books() == dict.fromkeys(names, 4)

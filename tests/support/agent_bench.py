@@ -23,7 +23,7 @@ from contracts.commands import Acknowledgement, BridgeRun
 from contracts.reads import ReadBatch, SpooledBatch
 
 ROOT = Path(__file__).parents[2]
-WAIT_S_MAX = 20.0
+WAIT_S_MAX = 60.0
 """A test that waits longer has failed."""
 SITE = "demo"
 GATEWAY = "dock"

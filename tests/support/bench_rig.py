@@ -12,7 +12,7 @@ from firmware_sim.bench.kinds import DeviceKind, Frame, Link, Passing, Scene
 from firmware_sim.bench.links.make import Place, make_link
 from firmware_sim.bench.rig import Noted, Rig
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 EVERY_US = 10_000
 
 

@@ -28,7 +28,7 @@ from edge_agent.outbox import Outbox, new_spool_id
 from edge_agent.spool import Spool, open_spool
 from tallygate.servers.child import free_port
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 SECRET = "a handheld's secret"
 PIN = "4711"
 CHEAP = (10, 1, 1)

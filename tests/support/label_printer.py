@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from firmware_sim.core.printer import Printer
 from firmware_sim.printer_server import PrinterServer
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class PrinterThread:

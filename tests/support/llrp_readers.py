@@ -18,7 +18,7 @@ from firmware_sim.parameters import ReaderParameters, SignalParameters
 
 ANTENNAS = (1, 2, 3, 4)
 FOR_EVER_US = 1 << 60
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 def wall_us() -> int:

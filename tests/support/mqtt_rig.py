@@ -26,7 +26,7 @@ from edge_agent.outbox import Outbox, new_spool_id
 from edge_agent.spool import open_spool
 from firmware_sim.core import mqtt_wire
 
-WAIT_S = 15.0
+WAIT_S = 60.0
 LOOK_S = 0.002
 Found = TypeVar("Found")
 

@@ -43,7 +43,7 @@ class Program:
                 found.append({"line": line})
         return found
 
-    def wait_for(self, event: str, seconds: float = 30.0, count: int = 1) -> dict[str, object]:
+    def wait_for(self, event: str, seconds: float = 90.0, count: int = 1) -> dict[str, object]:
         """The journal's line with this event, its `count`th one."""
         found: list[dict[str, object]] = []
 
@@ -54,7 +54,7 @@ class Program:
         assert wait_until(seen, seconds), f"{self.name} did not say {event!r}:\n{self.tail()}"
         return found[count - 1]
 
-    def wait(self, seconds: float = 30.0) -> int:
+    def wait(self, seconds: float = 90.0) -> int:
         """Its exit code."""
         try:
             return self.process.wait(seconds)

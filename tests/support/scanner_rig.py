@@ -25,7 +25,7 @@ from edge_agent.door import Door
 from edge_agent.intake import Intake
 from tallygate.servers.child import free_port
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 LOOK_S = 0.001
 AT_ONCE_S = 0.002
 """The longest pause between two attempts to connect: tests cut links hundreds of times."""

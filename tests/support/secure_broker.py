@@ -30,7 +30,7 @@ from tallygate.servers.mqtt_mosquitto import find_program
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "make_certificates.sh"
 SITE = "demo"
-CONNECT_S_MAX = 10
+CONNECT_S_MAX = 60
 
 
 class SecureBroker(ChildServer):

@@ -28,7 +28,7 @@ from tests.unit.edge_agent.llrp_bytes import (
     tag_data,
 )
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 SEED = 20260302
 QUICK = Reconnecting(connect_timeout_s=1.0, wait_s_min=0.001, wait_s_max=0.002)
 SETTINGS = ReaderSettings(keepalive_ms=5_000, step_timeout_s=2.0)

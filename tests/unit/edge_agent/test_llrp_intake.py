@@ -26,7 +26,7 @@ from edge_agent.door import Door
 from edge_agent.intake import Intake
 
 SECOND_US = 1_000_000
-WAIT_S = 5.0
+WAIT_S = 60.0
 
 
 class Rig(NamedTuple):

@@ -27,7 +27,7 @@ from tests.support.round_trips import (
 from tests.support.servers import Fresh
 
 EMBEDDED: list[type[ChildServer]] = [EmbeddedMqtt, EmbeddedKafka, EmbeddedPostgres]
-SECONDS_MAX = 20.0
+SECONDS_MAX = 60.0
 
 
 def make(server_class: type[ChildServer], folder: Path) -> ChildServer:
