@@ -303,6 +303,51 @@ def test_any_sequence_keeps_balances_equal_to_postings_and_to_a_replay(
     assert (report.movements, report.findings) == (len(entered), ())
 
 
+LATENESS_S = st.sampled_from([-60, -59, 0, 1, 300, 1_073, 1_074, 3_600, 40_000])
+"""Around the limit from which a posting counts as long late, on both sides."""
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.generate],
+)
+@given(steps=st.lists(st.tuples(STEP, LATENESS_S, st.integers(0, 1_500)), min_size=1, max_size=12))
+def test_what_had_happened_is_a_replay_however_late_it_was_recorded(
+    connection: psycopg.Connection[Any], steps: list[Any]
+) -> None:
+    count = connection.execute("select count(*) from ledger.chains").fetchone()
+    assert count is not None
+    books = Books(PostgresLedger(connection, f"site{count[0]}"))
+    set_up(books)
+    entered: list[tuple[int, Movement]] = []
+    at_us = 50_000 * SECOND
+    for number, (step, late_s, pause_s) in enumerate(steps):
+        item, quantity, origin, to, _, state, is_physical = step
+        at_us += pause_s * SECOND
+        movement = move(
+            f"m{number}",
+            quantity,
+            item=item,
+            origin=origin,
+            to=to,
+            at_s=at_us // SECOND - late_s,
+            before=state,
+            after=state,
+            is_physical=is_physical,
+        )
+        if books.post([movement], at_us)[0].outcome == "entered":
+            entered.append((at_us, movement))
+    moments = {at for at, _ in entered} | {movement.happened_us for _, movement in entered}
+    for happened_us in {at + shift for at in moments for shift in (-1, 0)}:
+        for recorded_us in moments:
+            for item in ("bolt", "sand"):
+                assert books.happened(item, happened_us, recorded_us) == replay(
+                    entered, item, happened_us, recorded_us
+                )
+
+
 def replay(
     entered: list[tuple[int, Movement]], item: str, happened_us: int, recorded_us: int
 ) -> list[Balance]:
