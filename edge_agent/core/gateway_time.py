@@ -18,7 +18,9 @@ Sometimes more is under way than usual, and then the watermark stands still for 
 - this process stood still (stopped and continued, or a machine that slept): sockets are full.
 
 It never goes back, over a restart either: `floor_us` is the last watermark that was spooled. When
-the machine's clock is set back, it stands still until the clock has caught up.
+the machine's clock is set back, it stands still until the clock has caught up. A watermark of more
+than a day ahead comes from a clock that was mad: the bridge's side believed nothing of it, and it
+is let go.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ AWAY_US_MAX = 5_000_000
 """Steady time for which the watermark waits for a device that was cut."""
 HOLD_EVERY_US = 60_000_000
 """A device that comes and goes is waited for only this often, or the watermark would stand."""
+MAD_US = 86_400_000_000
+"""A watermark so far ahead of the clock is that of a mad clock (`stream_processors.core.sound`)."""
 STALL_US = 1_000_000
 """No call for so much steady time: this process stood still. It is called five times a second."""
 
@@ -53,6 +57,8 @@ class GatewayTime:
         if self._called_us is not None and steady_us - self._called_us > STALL_US:
             self._until_us = steady_us + CATCH_UP_US
         self._called_us = steady_us
+        if self._reached_us - now_us > MAD_US:
+            self._reached_us = 0
         held = steady_us < max(self._until_us, *self._away_until_us.values(), 0)
         if held and self._reached_us:
             return self._reached_us

@@ -8,6 +8,9 @@ What a record may do is decided by run, sequence and `previous` alone, never by 
   progress is then withheld at ticks, so that nothing of it is acknowledged, until a new run has
   sent everything again.
 
+Nor is a time that is more than a day ahead of the bridge's believed: what was read then becomes a
+reject, and a gateway's time is the bridge's. Both lie in the log, so all who take it agree.
+
 A void record leads to an empty output, because the ledger admits one output after the other.
 The undecided memory travels in the outputs of ticks: the stages' keys with prefix `s/`, ours with
 `p/` (see `restore`). `Partition` is deterministic and holds no clock: any exception out of `take`
@@ -20,7 +23,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from contracts.codec import canonical, decode_with
+import msgspec
+
+from contracts.codec import canonical, decode_with, encode, reject
 from contracts.events import Entry, EntryKind, Evidence
 from contracts.ids import content_id, partition_of
 from contracts.log import LOG_RECORD, Output, Part, SpoolProgress, Tick, TickOutput
@@ -35,11 +40,14 @@ from stream_processors.core.keys import (
     reject_key,
 )
 from stream_processors.core.restore import RUN, STAGES, TIME, Holder, restored, seen_key
+from stream_processors.core.sound import AHEAD_US_MAX, UNSET_US
 
 SNAPSHOT_EVERY_TICKS = 300
 """About once a minute the memory is written whole, so that a restart reads little."""
 DELTA_BYTES_MIN = 65_536
 """Changes since the last snapshot are not rolled into a new one below this."""
+FROM_THE_FUTURE = "a {what} from the future: its gateway's clock is more than a day ahead"
+"""Nothing of the run is in it: who takes the read again makes the same reject of it."""
 
 
 class LogSkippedError(Exception):
@@ -115,6 +123,8 @@ class Partition:
         self._run = 0
         self._tick = 0
         self._bridge_us = 0
+        self._known_us = 0
+        """It is at least so late, as far as ticks and memory tell."""
         self._times: dict[str, int] = {}
         self._seen: dict[SpoolKey, int] = {}
         self._old: dict[Holder, dict[SpoolKey, int]] = {}
@@ -139,6 +149,7 @@ class Partition:
         memory = restored(rows, self._own, self._stages.identity_of)
         self._run = memory.run
         self._times = memory.times
+        self._known_us = max(self._times.values(), default=0)
         self._seen = memory.seen.pop(self._own, {})
         for holder, places in memory.seen.items():
             for key, sequence in places.items():
@@ -188,14 +199,59 @@ class Partition:
             reads = tuple(
                 read for read in reads if not self._was_seen(key, part.sequence, read.identity)
             )
+        reads, signals, rejects = self._sort_out_future(reads, part)
+        entries += rejects
+        gateway_us = self._believed(part.gateway_us)
         for more in (
-            self._stages.take_signals(part.signals, part.gateway) if part.signals else ([], []),
-            self._stages.take_reads(reads, part.gateway, part.gateway_us) if reads else ([], []),
+            self._stages.take_signals(signals, part.gateway) if signals else ([], []),
+            self._stages.take_reads(reads, part.gateway, gateway_us) if reads else ([], []),
         ):
             entries += more[0]
             evidence += more[1]
         self._see(key, part.sequence)
         return entries, evidence
+
+    def _is_future(self, time_us: int) -> bool:
+        """Whether no clock that is about right can have told this."""
+        return time_us - self._known_us > AHEAD_US_MAX and self._known_us > UNSET_US
+
+    def _believed(self, gateway_us: int) -> int:
+        """A gateway's time; the bridge's where it cannot be."""
+        return self._known_us if self._is_future(gateway_us) else gateway_us
+
+    def _believable(self, progress: SpoolProgress) -> SpoolProgress:
+        """The same with a time that can be."""
+        if not self._is_future(progress.gateway_us):
+            return progress
+        return msgspec.structs.replace(progress, gateway_us=self._known_us)
+
+    def _sort_out_future(
+        self, reads: Sequence[Read], part: Part
+    ) -> tuple[Sequence[Read], Sequence[GateSignal], list[Entry]]:
+        """Reads and signals that may be believed, and rejects of those that may not."""
+        items: tuple[Read | GateSignal, ...] = (*reads, *part.signals)
+        if not items or not self._is_future(max(item.received_us for item in items)):
+            return reads, part.signals, []
+        times: Counter[str] = Counter()
+        entries = []
+        for item in items:
+            if not self._is_future(item.received_us):
+                continue
+            is_read = isinstance(item, Read)
+            reason = FROM_THE_FUTURE.format(what="read" if is_read else "signal")
+            told = reject(part.gateway, reason, encode(item), 0)
+            owner = reject_key((part.gateway, part.spool), part.sequence, told)
+            # A read came to its identity's partition alone, a signal to all of them.
+            if not is_read and partition_of(owner, self._own.partitions) != self._own.partition:
+                continue
+            times[owner] += 1
+            entry_id = owner if times[owner] == 1 else content_id("again", owner, times[owner])
+            entries.append(self._entry(entry_id, EntryKind.REJECT, told))
+        return (
+            [read for read in reads if not self._is_future(read.received_us)],
+            [signal for signal in part.signals if not self._is_future(signal.received_us)],
+            entries,
+        )
 
     def _take_tick(self, base: Output, tick: Tick) -> list[Output]:
         if tick.run < self._run:
@@ -205,9 +261,11 @@ class Partition:
             return [base]
         self._tick = tick.number
         self._bridge_us = max(self._bridge_us, tick.bridge_us)
+        self._known_us = max(self._known_us, self._bridge_us)
         spools: list[SpoolProgress] = []
         gaps: list[SpoolKey] = []
-        for progress in tick.spools:
+        for told in tick.spools:
+            progress = self._believable(told)
             key = (progress.gateway, progress.spool)
             if progress.part > self._seen.get(key, 0):
                 gaps.append(key)

@@ -332,6 +332,23 @@ def test_a_clock_that_jumps_into_the_future_is_noted_and_not_believed(floor: Flo
     floor.wait_entered(again)
 
 
+def test_an_agent_whose_clock_is_years_ahead_makes_rejects_and_recovers(floor: Floor) -> None:
+    """Nothing is entered in the future, and once its clock is right its reads count again."""
+    gateway = floor.stream.gateway("ahead")
+    gateway.wait_for_run()
+    gateway.send(batch_of(read_of("raw:f001")))
+    future_us = now_us() + 10 * 365 * 86_400_000_000
+    mad = read_of("raw:f002", first_us=future_us, last_us=future_us, received_us=future_us)
+    gateway.send(ReadBatch(gateway_us=future_us, reads=(mad,)))
+    ((source, raw, _),) = floor.wait_rejected("its gateway's clock is more than a day ahead")
+    assert (source, raw) == ("ahead", encode(mad))
+    gateway.send(batch_of(read_of("raw:f003")))
+    entered = floor.wait_entered(["raw:f001", "raw:f003"])
+    assert all(at_us < now_us() + MINUTE_US for at_us in entered.values())
+    gateway.wait_acknowledged(20)
+    floor.wait_entered([floor.good_tag()])
+
+
 # -- after all that --------------------------------------------------------------------------------
 
 

@@ -183,6 +183,15 @@ def test_gateway_time_stands_while_a_process_that_stood_still_catches_up() -> No
     assert time.at(41_600_000, None, steady_us=31_600_000) == 41_300_000
 
 
+def test_gateway_time_lets_go_of_what_a_mad_clock_said() -> None:
+    """A clock that is set back by less is waited for."""
+    day = 86_400_000_000
+    time = GatewayTime(allowance_us=LINK_US, floor_us=400 * day)
+    assert time.at(2 * day, None, steady_us=0) == 2 * day - LINK_US
+    later = time.at(3 * day, None, steady_us=100_000)
+    assert time.at(2 * day + day // 2, None, steady_us=200_000) == later
+
+
 @given(
     st.integers(0, 10**9),
     st.lists(

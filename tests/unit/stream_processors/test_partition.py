@@ -9,8 +9,8 @@ from hypothesis import strategies as some
 from partition_desk import KEY, SPOOL, Desk, covered, part, tick
 
 from contracts.codec import decode_json, encode
-from contracts.log import MemoryChange, Part
-from contracts.reads import DeviceChange, Loss, Reject
+from contracts.log import MemoryChange, Part, Tick
+from contracts.reads import DeviceChange, GateSignal, Loss, Reject
 from stream_processors.core.keys import change_key, loss_key, reject_key
 from stream_processors.core.partition import LogSkippedError
 from stream_processors.core.watch import CommitWatch, Verdict
@@ -96,6 +96,81 @@ def test_time_never_goes_back() -> None:
     desk.take(tick(1, 2, part=2, at_us=100))
     desk.take(tick(1, 1, run=2, at_us=90))
     assert desk.notes.ticks == [({"dock": 20}, 100), ({"dock": 20}, 100)]
+
+
+NOW_US = 1_800_000_000_000_000
+YEAR_US = 365 * 86_400_000_000
+
+
+def at_times(record: Part, gateway_us: int, *received_us: int) -> Part:
+    """The part with other times, of its reads too."""
+    reads = [
+        msgspec.structs.replace(read, first_us=us, last_us=us, received_us=us)
+        for read, us in zip(record.reads, received_us, strict=True)
+    ]
+    return msgspec.structs.replace(record, gateway_us=gateway_us, reads=tuple(reads))
+
+
+def told_time(record: Tick, gateway_us: int) -> Tick:
+    """The tick with another time of the gateway."""
+    (progress,) = record.spools
+    return msgspec.structs.replace(
+        record, spools=(msgspec.structs.replace(progress, gateway_us=gateway_us),)
+    )
+
+
+def test_reads_from_the_future_are_rejects_and_time_goes_on() -> None:
+    desk = Desk()
+    desk.take(tick(1, at_us=NOW_US))
+    future = NOW_US + 20 * YEAR_US
+    mad = at_times(part(1, "tag", "twin", "tag"), future, future, NOW_US, future)
+    output = desk.take(mad)
+    assert desk.notes.taken == ["twin"]
+    assert [entry.kind for entry in output.entries] == ["reject", "reject"]
+    assert len({entry.id for entry in output.entries}) == 2
+    told = [decode_json(Reject, entry.payload) for entry in output.entries]
+    assert {one.source for one in told} == {"dock"}
+    assert told[0].raw == encode(mad.reads[0])
+    assert "more than a day ahead" in told[0].reason
+    desk.take(told_time(tick(2, 1, part=1, at_us=NOW_US + 1), future))
+    assert desk.notes.ticks[-1] == ({"dock": NOW_US + 1}, NOW_US + 1)
+    # The clock was set right: all goes on at once.
+    right = NOW_US + 1_000_000
+    assert desk.take(at_times(part(2, "next", previous=1), right, right)).entries == ()
+    desk.take(told_time(tick(3, 2, part=2, at_us=right), right))
+    assert desk.notes.taken == ["twin", "next"]
+    assert desk.notes.ticks[-1] == ({"dock": right}, right)
+
+
+def test_a_worker_that_begins_anew_knows_the_future_before_the_first_tick() -> None:
+    desk = Desk(snapshot_every_ticks=1)
+    desk.take(at_times(part(1), NOW_US, NOW_US))
+    desk.take(told_time(tick(1, 1, part=1, at_us=NOW_US), NOW_US))
+    again = Desk(rows=desk.rows())
+    future = NOW_US + 20 * YEAR_US
+    output = again.take(at_times(part(2, previous=1), future, future))
+    assert [entry.kind for entry in output.entries] == ["reject"]
+    assert again.notes.taken == []
+
+
+def test_a_bridge_whose_clock_was_never_set_judges_nobody() -> None:
+    desk = Desk()
+    desk.take(tick(1, at_us=5_000_000))
+    assert desk.take(at_times(part(1), NOW_US, NOW_US)).entries == ()
+    assert desk.notes.taken == ["tag"]
+
+
+def test_a_signal_from_the_future_is_one_reject_in_all_partitions() -> None:
+    future = NOW_US + YEAR_US
+    signal = GateSignal(device="door", port=1, state=True, at_us=future, received_us=future)
+    record = msgspec.structs.replace(part(1), reads=(), signals=(signal,), gateway_us=future)
+    entries = []
+    for partition in range(4):
+        desk = Desk(partitions=4, partition=partition)
+        desk.take(tick(1, at_us=NOW_US))
+        entries += desk.take(record).entries
+        assert desk.notes.signals == 0
+    assert [entry.kind for entry in entries] == ["reject"]
 
 
 def test_rejects_losses_and_device_changes_become_entries() -> None:
