@@ -40,6 +40,7 @@ app = typer.Typer(
 app.add_typer(epcis_commands.app, name="epcis")
 app.add_typer(commission_command.app, name="commission")
 app.command()(post_command.post)
+app.command()(post_command.release)
 app.add_typer(report_command.app, name="report")
 app.add_typer(keeping_commands.evidence, name="evidence")
 app.command()(keeping_commands.backup)

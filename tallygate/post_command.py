@@ -1,4 +1,7 @@
-"""`tallygate post FILE...`: documents and master data of the books, from files into the ledger."""
+"""`tallygate post FILE...`: documents and master data of the books, from files into the ledger.
+
+`tallygate release` sets free what orders hold beyond their time.
+"""
 
 from __future__ import annotations
 
@@ -45,3 +48,22 @@ def post(
         language=language,
     )
     raise typer.Exit(run_post(settings))
+
+
+def release(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Name the orders, enter nothing.")
+    ] = False,
+    postgres: Postgres = None,
+    site: Site = None,
+    data: Folder = DEFAULT_FOLDER,
+    language: Language = None,
+) -> None:
+    """Set free the stock that orders hold beyond their time, or after they were closed.
+
+    A running stack does it once a minute by itself, and `tallygate post` at its end.
+    """
+    from tallygate.ledger import find_site  # noqa: PLC0415
+    from tallygate.releasing import run_release  # noqa: PLC0415
+
+    raise typer.Exit(run_release(data, postgres, find_site(data, site), language, dry_run=dry_run))

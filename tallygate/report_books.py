@@ -1,12 +1,11 @@
-"""Reports of stock: what there is, how old, what to order, and where counts differed."""
+"""Reports of stock: what there is, how old, and where counts differed."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -36,8 +35,6 @@ END_OF_TIME_US = 2**53
 DAY_CHARACTERS = 10
 """Of 2026-03-31."""
 ZERO = Decimal(0)
-Area = tuple[str, str]
-"""An item and a warehouse; empty: all that have no plan of their own."""
 
 
 class Asked(NamedTuple):
@@ -69,6 +66,10 @@ class Desk(NamedTuple):
             "since_us": moment_us(since, self.zone, is_end=False) if since else 0,
             "until_us": moment_us(until, self.zone, is_end=True) if until else END_OF_TIME_US,
         }
+
+    def today(self) -> date:
+        """The day that it is at the site."""
+        return datetime.fromtimestamp(self.now_us / MICROSECONDS, self.zone).date()
 
     def name(self, names: dict[str, reports.Name], key: str) -> str:
         """What people call it, in the language."""
@@ -200,59 +201,6 @@ def _filled(row: analysis.AgeingRow) -> list[Decimal | None]:
         return [None] * 6
     bands = [value or ZERO for value in row.values]
     return [row.value, *bands[:4], sum(bands[4:], ZERO)]
-
-
-def run_reorder(asked: Asked, item: str) -> int:
-    """When to order again."""
-    numbers = ("on_hand", "free", "reserved", "promise", "supply", "demand", "position")
-    points = ("reorder_point", "safety_stock", "daily_use", "lead_time_days", "suggested")
-    going = {"reserved": 3, "position": 4, "safety_stock": 5}
-    hidden = {"free", "daily_use", "lead_time_days", "demand"}
-    columns = (
-        Column("item"),
-        Column("name", leaves=1, shrinks=True),
-        Column("area"),
-        *(
-            Column(name, Form.NUMBER, name not in hidden, going.get(name, 0))
-            for name in (*numbers, *points)
-        ),
-        Column("how", Form.WORD, leaves=2),
-        Column("source"),
-    )
-    with open_desk(asked) as desk:
-        names = reports.item_names(desk.ledger)
-        today = datetime.fromtimestamp(desk.now_us / MICROSECONDS, desk.zone).date()
-        found = analysis.reorder(desk.ledger, today, desk.zone.key)
-        areas = {(row.item, row.area) for row in found}
-        on_hand, promise = _by_area(desk, today, areas)
-        rows: list[tuple[Cell, ...]] = []
-        for row in found:
-            if item in {"", row.item}:
-                area = (row.item, row.area)
-                there = (on_hand[area], row.free, row.reserved, promise[area])
-                coming = (row.supply, row.demand, row.stock_position, row.reorder_point)
-                use = (row.safety_stock, row.daily_use, row.lead_time_days)
-                head = (row.item, desk.name(names, row.item), row.area)
-                rows.append((*head, *there, *coming, *use, row.suggested, row.how, row.source))
-        return show(asked, desk, [Report("report_reorder", columns, rows)])
-
-
-def _by_area(
-    desk: Desk, today: date, areas: set[Area]
-) -> tuple[Mapping[Area, Decimal], Mapping[Area, Decimal]]:
-    """What is on hand and what may be promised today, of each item in each of its plan's areas."""
-
-    def area_of(item: str, warehouse: str) -> Area:
-        return (item, warehouse if (item, warehouse) in areas else "")
-
-    on_hand: defaultdict[Area, Decimal] = defaultdict(Decimal)
-    promise: defaultdict[Area, Decimal] = defaultdict(Decimal)
-    for there in analysis.available(desk.ledger, today):
-        on_hand[area_of(there.item, there.warehouse)] += there.on_hand
-    for one in analysis.available_to_promise(desk.ledger, today, desk.zone.key):
-        if one.day == today:
-            promise[area_of(one.item, one.warehouse)] += one.promise
-    return on_hand, promise
 
 
 def run_variance(asked: Asked, by: str, since: str, until: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from tallygate.report_books import Asked
 
 app = typer.Typer(
-    help="What the books say: stock and its value, age, what to order, variances, vouchers.",
+    help="What the books say: stock and its value, age and expiry, what to order and to plan,"
+    " variances, vouchers.",
     no_args_is_help=True,
 )
 
@@ -94,10 +96,48 @@ def reorder(
     language: Language = None,
 ) -> None:
     """What is there, promised and on order; when to order again, and how much."""
-    from tallygate.report_books import run_reorder  # noqa: PLC0415
+    from tallygate.report_planning import run_reorder  # noqa: PLC0415
 
     asked = _asked(data, postgres, site, language, as_csv=as_csv, as_json=as_json)
     raise typer.Exit(run_reorder(asked, item))
+
+
+@app.command()
+def plan(
+    item: Item = "",
+    as_csv: Csv = False,
+    as_json: Json = False,
+    postgres: Postgres = None,
+    site: Site = None,
+    data: Folder = DEFAULT_FOLDER,
+    language: Language = None,
+) -> None:
+    """What to buy, to make and to move, and when, so that every order is met."""
+    from tallygate.report_planning import run_plan  # noqa: PLC0415
+
+    asked = _asked(data, postgres, site, language, as_csv=as_csv, as_json=as_json)
+    raise typer.Exit(run_plan(asked, item))
+
+
+@app.command()
+def expiry(
+    item: Item = "",
+    warehouse: Warehouse = "",
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As if it were this day.")
+    ] = None,
+    as_csv: Csv = False,
+    as_json: Json = False,
+    postgres: Postgres = None,
+    site: Site = None,
+    data: Folder = DEFAULT_FOLDER,
+    language: Language = None,
+) -> None:
+    """Batches that are past their last day or near it, the first to expire first."""
+    from tallygate.report_planning import run_expiry  # noqa: PLC0415
+
+    asked = _asked(data, postgres, site, language, as_csv=as_csv, as_json=as_json)
+    raise typer.Exit(run_expiry(asked, on and on.date(), item, warehouse))
 
 
 @app.command()

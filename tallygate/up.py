@@ -20,6 +20,7 @@ from tallygate.errors import TallygateError
 from tallygate.intake import import_reference, load_site_file
 from tallygate.ledger import only_one, open_ledger
 from tallygate.progress import Progress
+from tallygate.releasing import keep_releasing
 from tallygate.servers.child import ServerError
 from tallygate.stack import Stack
 from tallygate.terminal import plain_console
@@ -59,6 +60,7 @@ async def run_up(settings: UpSettings) -> int:
             if await _unless(stopping, _start(stack, settings, dock, progress)):
                 progress.stop()
                 console.print(_where_to_look(settings, site), markup=False)
+                background.append(asyncio.create_task(keep_releasing(stack, progress.tell)))
                 if dock is not None:
                     background.append(asyncio.create_task(dock.run()))
                 await stopping.wait()
