@@ -194,7 +194,7 @@ class Partition:
             return [], []
         entries = self._small_entries(part, key)
         evidence: list[Evidence] = []
-        reads = part.reads
+        reads: Sequence[Read] = part.reads
         if part.sequence <= self._old_sequence.get(key, 0):
             reads = tuple(
                 read for read in reads if not self._was_seen(key, part.sequence, read.identity)
