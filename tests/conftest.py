@@ -8,9 +8,12 @@ the marker `real`. A real server that is missing skips its tests with the reason
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
+from ledger_sink.postgres_ledger import connect
 from tallygate.servers.child import ServerError
 from tests.support.servers import Fresh, SessionServers, running_embedded, running_real
 
@@ -46,6 +49,13 @@ def embedded(embedded_servers: SessionServers) -> Iterator[Fresh]:
     """Names and a database of one test's own, on the embedded servers."""
     with embedded_servers.fresh() as fresh:
         yield fresh
+
+
+@pytest.fixture
+def connection(embedded: Fresh) -> Iterator[psycopg.Connection[Any]]:
+    """The owner's connection to the test's ledger on the embedded servers."""
+    with connect(embedded.postgres_url) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ the postings say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,7 +25,7 @@ from contracts.vouchers import Method
 from ledger_sink.books import Books
 from ledger_sink.commissioning import Commissioning
 from ledger_sink.core.posting.plan import Planned, plan
-from ledger_sink.postgres_ledger import PostgresLedger, connect
+from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.posting import DocumentPosting
 from ledger_sink.verify_books import verify_books
 from tests.support.document_books import (
@@ -49,12 +48,6 @@ from tests.unit.ledger_sink.posting.test_plan_properties import DOCUMENT, writte
 from tests.unit.ledger_sink.posting.worlds import a_world
 
 Connection = psycopg.Connection[Any]
-
-
-@pytest.fixture
-def connection(embedded: Fresh) -> Iterator[Connection]:
-    with connect(embedded.postgres_url) as made:
-        yield made
 
 
 @pytest.fixture(params=list(Method))

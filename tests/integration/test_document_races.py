@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -33,12 +33,6 @@ from tests.support.document_books import (
 from tests.support.servers import Fresh
 
 Connection = psycopg.Connection[Any]
-
-
-@pytest.fixture
-def connection(embedded: Fresh) -> Iterator[Connection]:
-    with connect(embedded.postgres_url) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,12 +25,6 @@ from tests.support.servers import Fresh
 Connection = psycopg.Connection[Any]
 TODAY = date(2026, 11, 1)
 OPENING = document("OP", "opening", line("bolt", 20, price="2", location="A"), day=0)
-
-
-@pytest.fixture
-def connection(embedded: Fresh) -> Iterator[Connection]:
-    with connect(embedded.postgres_url) as made:
-        yield made
 
 
 @pytest.fixture

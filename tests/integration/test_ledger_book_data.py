@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -22,19 +21,12 @@ from contracts.vouchers import Method
 from ledger_sink.book_data import AccountingError
 from ledger_sink.books import Books
 from ledger_sink.defaults import default_chart, default_rules
-from ledger_sink.postgres_ledger import PostgresLedger, connect
+from ledger_sink.postgres_ledger import PostgresLedger
 from tests.integration.test_ledger_posting import CHART, NOW, Worth, bare, prepare, set_up
 from tests.support import document_books as company
 from tests.support.document_books import check_all, document, entered, line, opening
-from tests.support.servers import Fresh
 
 Connection = psycopg.Connection[Any]
-
-
-@pytest.fixture
-def connection(embedded: Fresh) -> Iterator[Connection]:
-    with connect(embedded.postgres_url) as made:
-        yield made
 
 
 @pytest.fixture

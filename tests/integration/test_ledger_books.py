@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -45,12 +44,6 @@ PLACES = {
     "supplier": PlaceKind.SUPPLIER,
     "customer": PlaceKind.CUSTOMER,
 }
-
-
-@pytest.fixture
-def connection(embedded: Fresh) -> Iterator[psycopg.Connection[Any]]:
-    with connect(embedded.postgres_url) as made:
-        yield made
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ Payloads are made by hand here, because most of these no program of ours would w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -26,18 +25,12 @@ from contracts.books import (
 )
 from contracts.codec import canonical
 from ledger_sink.books import Books
-from ledger_sink.postgres_ledger import PostgresLedger, connect
+from ledger_sink.postgres_ledger import PostgresLedger
 from ledger_sink.verify_books import verify_books
 from tests.integration.test_ledger_books import NOW, SECOND, at, move, post, set_up
 from tests.support.servers import Fresh
 
 Connection = psycopg.Connection[Any]
-
-
-@pytest.fixture
-def connection(embedded: Fresh) -> Iterator[Connection]:
-    with connect(embedded.postgres_url) as made:
-        yield made
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ hide no mistake of the ledger, nor the other way.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -57,12 +56,6 @@ PLACES = {
     "road": PlaceKind.IN_TRANSIT,
 }
 ITEMS = ("bolt", "nut", "sand", "water")
-
-
-@pytest.fixture
-def connection(embedded: Fresh) -> Iterator[Connection]:
-    with connect(embedded.postgres_url) as made:
-        yield made
 
 
 @pytest.fixture

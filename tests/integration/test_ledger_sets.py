@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -45,12 +45,6 @@ RANDOM = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.generate],
 )
-
-
-@pytest.fixture
-def connection(embedded: Fresh) -> Iterator[Connection]:
-    with connect(embedded.postgres_url) as made:
-        yield made
 
 
 @pytest.fixture

@@ -52,12 +52,6 @@ SAYS_NOTHING = {
 
 
 @pytest.fixture
-def connection(embedded: Fresh) -> Iterator[psycopg.Connection[Any]]:
-    with connect(embedded.postgres_url) as made:
-        yield made
-
-
-@pytest.fixture
 def whole(connection: psycopg.Connection[Any], tmp_path: Path) -> WholeLedger:
     return WholeLedger(connection, tmp_path)
 
