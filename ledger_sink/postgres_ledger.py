@@ -8,9 +8,9 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.types.numeric import Int8
 
 from contracts.events import Entry, Evidence
+from ledger_sink.arrays import Bigints, Byteas, Texts
 from ledger_sink.core.whereabouts import whereabout_changes
 from ledger_sink.ledger import (
     Appended,
@@ -120,17 +120,14 @@ class PostgresLedger:
         rows = self._rows(
             QUERIES["append"],
             at_us=recorded_us,
-            ids=[entry.id for entry in entries],
-            kinds=[str(entry.kind) for entry in entries],
-            happened=[Int8(entry.happened_us) for entry in entries],
-            identities=[entry.identity for entry in entries],
-            locations=[entry.location for entry in entries],
-            payloads=[entry.payload for entry in entries],
-            received=[
-                None if entry.read_received_us is None else Int8(entry.read_received_us)
-                for entry in entries
-            ],
-            windows=[Int8(entry.window_us) for entry in entries],
+            ids=Texts(entry.id for entry in entries),
+            kinds=Texts(str(entry.kind) for entry in entries),
+            happened=Bigints(entry.happened_us for entry in entries),
+            identities=Texts(entry.identity for entry in entries),
+            locations=Texts(entry.location for entry in entries),
+            payloads=Byteas(entry.payload for entry in entries),
+            received=Bigints(entry.read_received_us for entry in entries),
+            windows=Bigints(entry.window_us for entry in entries),
         )
         entered, duplicates, conflicts, sequence = rows[0]
         return Appended(tuple(place - 1 for place in entered), duplicates, conflicts, sequence)
@@ -146,9 +143,9 @@ class PostgresLedger:
                 from_offset=commit.from_offset,
                 to_offset=commit.to_offset,
                 events_offset=commit.events_offset,
-                gateways=[spool.gateway for spool in commit.spools],
-                spools=[spool.spool for spool in commit.spools],
-                sequences=[Int8(spool.sequence) for spool in commit.spools],
+                gateways=Texts(spool.gateway for spool in commit.spools),
+                spools=Texts(spool.spool for spool in commit.spools),
+                sequences=Bigints(spool.sequence for spool in commit.spools),
                 memory=commit.memory or None,
                 snapshot=commit.snapshot,
             )
@@ -162,14 +159,14 @@ class PostgresLedger:
             self._value(
                 QUERIES["add_evidence"],
                 at_us=recorded_us,
-                ids=[sighting.id for sighting in evidence],
-                entries=[sighting.entry for sighting in evidence],
-                identities=[sighting.identity for sighting in evidence],
-                locations=[sighting.location for sighting in evidence],
-                firsts=[Int8(sighting.first_us) for sighting in evidence],
-                lasts=[Int8(sighting.last_us) for sighting in evidence],
-                counts=[Int8(sighting.reads) for sighting in evidence],
-                payloads=[sighting.payload for sighting in evidence],
+                ids=Texts(sighting.id for sighting in evidence),
+                entries=Texts(sighting.entry for sighting in evidence),
+                identities=Texts(sighting.identity for sighting in evidence),
+                locations=Texts(sighting.location for sighting in evidence),
+                firsts=Bigints(sighting.first_us for sighting in evidence),
+                lasts=Bigints(sighting.last_us for sighting in evidence),
+                counts=Bigints(sighting.reads for sighting in evidence),
+                payloads=Byteas(sighting.payload for sighting in evidence),
             )
         )
 
@@ -179,11 +176,11 @@ class PostgresLedger:
         if changes:
             self._value(
                 QUERIES["keep_whereabouts"],
-                identities=[change.identity for change in changes],
-                hashes=[Int8(change.hash) for change in changes],
-                locations=[change.location for change in changes],
-                kinds=[change.kind for change in changes],
-                at_times=[Int8(change.at_us) for change in changes],
+                identities=Texts(change.identity for change in changes),
+                hashes=Bigints(change.hash for change in changes),
+                locations=Texts(change.location for change in changes),
+                kinds=Texts(change.kind for change in changes),
+                at_times=Bigints(change.at_us for change in changes),
             )
 
     def stage_memory(self, stage: str) -> bytes:
@@ -204,8 +201,8 @@ class PostgresLedger:
         if counts:
             self._value(
                 QUERIES["count_latencies"],
-                uptos=[Int8(bound) for bound in counts],
-                counts=[Int8(count) for count in counts.values()],
+                uptos=Bigints(bound for bound in counts),
+                counts=Bigints(count for count in counts.values()),
             )
 
     def keep_head(
