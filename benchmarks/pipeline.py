@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import msgspec
 import psutil
 import psycopg
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.peers import produce_all
@@ -64,6 +64,9 @@ QUIET_SECONDS = 2.0
 """No output for so long: it is looked whether the last record's output is there."""
 STALLED_SECONDS_MAX = 120.0
 """No output for so long, and not done: the run has failed."""
+ATTEMPTS = 3
+"""So often the worker is started: on a starved machine it may end itself, as it would at a site, to
+be started again; without a ledger behind it that is from the beginning. Only a whole run counts."""
 LOG_CHARACTERS = 3_000
 """Of a worker that failed, so much of its last words is shown."""
 START_SECONDS_MAX = 120.0
@@ -84,6 +87,10 @@ class Filled(NamedTuple):
     ends: tuple[int, ...]
     """Where each partition ends."""
     seconds: float
+
+
+class StalledError(Exception):
+    """A contender did not come to its end."""
 
 
 class Measured(NamedTuple):
@@ -131,53 +138,61 @@ def watch(
     topic: str,
     n: int,
     is_done: Callable[[], bool],
+    before: int = 0,
 ) -> Measured:
     """From outside: when outputs came, and what the process took of the processor meanwhile.
 
-    `is_done` is asked when it has been quiet for a while.
+    `is_done` is asked when it has been quiet for a while; `before` outputs were there already.
+    Raises StalledError.
     """
     reader = consumer(kafka)
     child = psutil.Process(process.pid)
-
-    def outputs() -> int:
-        try:
-            return sum(
-                reader.get_watermark_offsets(TopicPartition(topic, each), timeout=10.0)[1]
-                for each in range(n)
-            )
-        except KafkaException:
-            # A topic that was just made has no leader yet.
-            return 0
 
     def processor_seconds() -> float:
         times = child.cpu_times()
         return float(times.user + times.system)
 
     began_s = time.monotonic()
-    while not outputs():
+    while count_outputs(reader, topic, n) <= before:
         assert time.monotonic() < began_s + START_SECONDS_MAX, f"{name} does not begin"
         assert process.poll() is None, f"{name} ended with {process.returncode}"
         time.sleep(POLL_SECONDS)
     first_s = last_s = time.monotonic()
     first_cpu = last_cpu = processor_seconds()
-    seen = 0
+    seen = before
     while True:
-        now = outputs()
+        now = count_outputs(reader, topic, n)
         quiet_s = time.monotonic() - last_s
         if now != seen:
             seen, last_s = now, time.monotonic()
             if process.poll() is None:
                 last_cpu = processor_seconds()
-        elif quiet_s > QUIET_SECONDS and is_done():
-            break
-        assert quiet_s < STALLED_SECONDS_MAX, f"{name} stopped before the last record"
+        elif quiet_s > QUIET_SECONDS:
+            if is_done():
+                break
+            if process.poll() is not None:
+                raise StalledError(f"{name} ended with {process.returncode} before the last record")
+        if quiet_s > STALLED_SECONDS_MAX:
+            raise StalledError(f"{name} stopped before the last record")
         time.sleep(POLL_SECONDS)
     reader.close()
     # What the broker says of a topic's end may lag behind; reading up to it tells the truth. Where
     # the embedded broker does not let a long topic be read at its end, what it says must do.
     with contextlib.suppress(KafkaDownError, KafkaException):
         seen = sum(one.end for one in bounds_of(kafka, topic, n).values())
-    return Measured(name, last_s - first_s, last_cpu - first_cpu, seen)
+    return Measured(name, last_s - first_s, last_cpu - first_cpu, seen - before)
+
+
+def count_outputs(reader: Consumer, topic: str, n: int) -> int:
+    """How many records the broker says that a topic has."""
+    try:
+        return sum(
+            reader.get_watermark_offsets(TopicPartition(topic, each), timeout=10.0)[1]
+            for each in range(n)
+        )
+    except KafkaException:
+        # A topic that was just made has no leader yet.
+        return 0
 
 
 def patient_bounds(kafka: str, topic: str, n: int) -> dict[int, Bounds]:
@@ -212,8 +227,19 @@ def reached(kafka: str, topic: str, ends: tuple[int, ...]) -> bool:
 
 
 def run_worker(kafka: str, postgres: str, folder: Path, filled: Filled) -> Measured:
-    """Our own worker, as a site runs it."""
-    data = folder / "worker"
+    """Our own worker, as a site runs it. Raises StalledError."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return run_worker_once(kafka, postgres, folder / f"worker-{attempt}", filled)
+        except StalledError as error:
+            if attempt == ATTEMPTS:
+                raise
+            print(f"{error}: it is started again from the first record", flush=True)
+    raise AssertionError("it ended or raised")
+
+
+def run_worker_once(kafka: str, postgres: str, data: Path, filled: Filled) -> Measured:
+    """One start of it."""
     data.mkdir()
     (data / "patience.json").write_text(json.dumps({"stalled_after_s": PATIENCE_SECONDS}))
     environment = {
@@ -223,16 +249,21 @@ def run_worker(kafka: str, postgres: str, folder: Path, filled: Filled) -> Measu
         "TALLYGATE_POSTGRES_URL": postgres,
     }
     command = [sys.executable, "-m", "stream_processors", "worker", "--data", str(data)]
-    path = folder / "worker.log"
+    path = data / "worker.log"
+    events = kafka_topic(SITE, "events", LOG)
+    n = len(filled.ends)
+    reader = consumer(kafka)
+    before = count_outputs(reader, events, n)
+    reader.close()
     with path.open("wb") as log:
         process = subprocess.Popen(command, env=environment, stderr=log)
     try:
-        events = kafka_topic(SITE, "events", LOG)
-        n = len(filled.ends)
         return watch(
-            "Faust worker", process, kafka, events, n, lambda: reached(kafka, events, filled.ends)
+            *("Faust worker", process, kafka, events, n),
+            lambda: reached(kafka, events, filled.ends),
+            before,
         )
-    except AssertionError:
+    except (AssertionError, StalledError):
         sys.stderr.write(path.read_text()[-LOG_CHARACTERS:])
         raise
     finally:
