@@ -8,8 +8,9 @@ What a record may do is decided by run, sequence and `previous` alone, never by 
   progress is then withheld at ticks, so that nothing of it is acknowledged, until a new run has
   sent everything again.
 
-Nor is a time that is more than a day ahead of the bridge's believed: what was read then becomes a
-reject, and a gateway's time is the bridge's. Both lie in the log, so all who take it agree.
+Nor is every time believed: what was read more than a day ahead of the bridge's time, or by a clock
+that was never set, becomes a reject, and a gateway that is so far ahead has the bridge's time. Both
+times lie in the log, so all who take it agree.
 
 A void record leads to an empty output, because the ledger admits one output after the other.
 The undecided memory travels in the outputs of ticks: the stages' keys with prefix `s/`, ours with
@@ -47,7 +48,8 @@ SNAPSHOT_EVERY_TICKS = 300
 DELTA_BYTES_MIN = 65_536
 """Changes since the last snapshot are not rolled into a new one below this."""
 FROM_THE_FUTURE = "a {what} from the future: its gateway's clock is more than a day ahead"
-"""Nothing of the run is in it: who takes the read again makes the same reject of it."""
+BEFORE_2000 = "a {what} from before the year 2000: its gateway's clock was never set"
+"""Nothing of the run is in these: who takes the read again makes the same reject of it."""
 
 
 class LogSkippedError(Exception):
@@ -124,7 +126,7 @@ class Partition:
         self._tick = 0
         self._bridge_us = 0
         self._known_us = 0
-        """It is at least so late, as far as ticks and memory tell."""
+        """It is at least so late, as far as this run's ticks and memory tell; 0: nothing yet."""
         self._times: dict[str, int] = {}
         self._seen: dict[SpoolKey, int] = {}
         self._old: dict[Holder, dict[SpoolKey, int]] = {}
@@ -199,7 +201,7 @@ class Partition:
             reads = tuple(
                 read for read in reads if not self._was_seen(key, part.sequence, read.identity)
             )
-        reads, signals, rejects = self._sort_out_future(reads, part)
+        reads, signals, rejects = self._sort_out_mad(reads, part)
         entries += rejects
         gateway_us = self._believed(part.gateway_us)
         for more in (
@@ -225,21 +227,30 @@ class Partition:
             return progress
         return msgspec.structs.replace(progress, gateway_us=self._known_us)
 
-    def _sort_out_future(
+    def _is_unset(self, time_us: int) -> bool:
+        """Whether a clock told this that was never set."""
+        return time_us < UNSET_US < self._known_us
+
+    def _is_mad(self, time_us: int) -> bool:
+        return self._is_future(time_us) or self._is_unset(time_us)
+
+    def _sort_out_mad(
         self, reads: Sequence[Read], part: Part
     ) -> tuple[Sequence[Read], Sequence[GateSignal], list[Entry]]:
-        """Reads and signals that may be believed, and rejects of those that may not."""
+        """Reads and signals whose time may be believed, and rejects of the others."""
         items: tuple[Read | GateSignal, ...] = (*reads, *part.signals)
-        if not items or not self._is_future(max(item.received_us for item in items)):
+        received = [item.received_us for item in items]
+        if not items or not (self._is_future(max(received)) or self._is_unset(min(received))):
             return reads, part.signals, []
         times: Counter[str] = Counter()
         entries = []
         for item in items:
-            if not self._is_future(item.received_us):
+            if not self._is_mad(item.received_us):
                 continue
             is_read = isinstance(item, Read)
-            reason = FROM_THE_FUTURE.format(what="read" if is_read else "signal")
-            told = reject(part.gateway, reason, encode(item), 0)
+            reason = FROM_THE_FUTURE if self._is_future(item.received_us) else BEFORE_2000
+            what = "read" if is_read else "signal"
+            told = reject(part.gateway, reason.format(what=what), encode(item), 0)
             owner = reject_key((part.gateway, part.spool), part.sequence, told)
             # A read came to its identity's partition alone, a signal to all of them.
             if not is_read and partition_of(owner, self._own.partitions) != self._own.partition:
@@ -248,8 +259,8 @@ class Partition:
             entry_id = owner if times[owner] == 1 else content_id("again", owner, times[owner])
             entries.append(self._entry(entry_id, EntryKind.REJECT, told))
         return (
-            [read for read in reads if not self._is_future(read.received_us)],
-            [signal for signal in part.signals if not self._is_future(signal.received_us)],
+            [read for read in reads if not self._is_mad(read.received_us)],
+            [signal for signal in part.signals if not self._is_mad(signal.received_us)],
             entries,
         )
 
@@ -261,7 +272,7 @@ class Partition:
             return [base]
         self._tick = tick.number
         self._bridge_us = max(self._bridge_us, tick.bridge_us)
-        self._known_us = max(self._known_us, self._bridge_us)
+        self._known_us = max(self._known_us, tick.bridge_us)
         spools: list[SpoolProgress] = []
         gaps: list[SpoolKey] = []
         for told in tick.spools:
@@ -291,6 +302,8 @@ class Partition:
         if run > self._run:
             self._run = run
             self._tick = 0
+            # How long nobody ran is not known: what was late then may be right now.
+            self._known_us = 0
             self._changed[RUN] = b"%d" % run
 
     def _see(self, key: SpoolKey, sequence: int) -> None:
@@ -345,7 +358,8 @@ class Partition:
         return Entry(
             id=entry_id,
             kind=kind,
-            happened_us=content.at_us or self._bridge_us,
+            # Before the first tick, memory tells about when it is.
+            happened_us=content.at_us or max(self._bridge_us, self._known_us),
             identity=None,
             location=None,
             payload=canonical(content),

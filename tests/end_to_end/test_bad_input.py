@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -332,19 +333,26 @@ def test_a_clock_that_jumps_into_the_future_is_noted_and_not_believed(floor: Flo
     floor.wait_entered(again)
 
 
-def test_an_agent_whose_clock_is_years_ahead_makes_rejects_and_recovers(floor: Floor) -> None:
-    """Nothing is entered in the future, and once its clock is right its reads count again."""
-    gateway = floor.stream.gateway("ahead")
+@pytest.mark.parametrize(
+    ("name", "year", "reason"),
+    [("ahead", 2060, "is more than a day ahead"), ("unset", 1970, "was never set")],
+)
+def test_reads_by_an_agents_mad_clock_are_rejects_and_it_recovers(
+    floor: Floor, name: str, year: int, reason: str
+) -> None:
+    """Nothing is entered in another year, and once the clock is right its reads count again."""
+    gateway = floor.stream.gateway(name)
     gateway.wait_for_run()
-    gateway.send(batch_of(read_of("raw:f001")))
-    future_us = now_us() + 10 * 365 * 86_400_000_000
-    mad = read_of("raw:f002", first_us=future_us, last_us=future_us, received_us=future_us)
-    gateway.send(ReadBatch(gateway_us=future_us, reads=(mad,)))
-    ((source, raw, _),) = floor.wait_rejected("its gateway's clock is more than a day ahead")
-    assert (source, raw) == ("ahead", encode(mad))
-    gateway.send(batch_of(read_of("raw:f003")))
-    entered = floor.wait_entered(["raw:f001", "raw:f003"])
-    assert all(at_us < now_us() + MINUTE_US for at_us in entered.values())
+    began_us = now_us()
+    gateway.send(batch_of(read_of(f"raw:{year}01")))
+    mad_us = int(datetime(year, 1, 2, tzinfo=UTC).timestamp()) * 1_000_000
+    mad = read_of(f"raw:{year}02", first_us=mad_us, last_us=mad_us, received_us=mad_us)
+    gateway.send(ReadBatch(gateway_us=mad_us, reads=(mad,)))
+    ((source, raw, _),) = floor.wait_rejected(f"its gateway's clock {reason}")
+    assert (source, raw) == (name, encode(mad))
+    gateway.send(batch_of(read_of(f"raw:{year}03")))
+    entered = floor.wait_entered([f"raw:{year}01", f"raw:{year}03"])
+    assert all(began_us - MINUTE_US < at < now_us() + MINUTE_US for at in entered.values())
     gateway.wait_acknowledged(20)
     floor.wait_entered([floor.good_tag()])
 

@@ -142,6 +142,15 @@ def test_reads_from_the_future_are_rejects_and_time_goes_on() -> None:
     assert desk.notes.ticks[-1] == ({"dock": right}, right)
 
 
+def test_reads_of_a_clock_that_was_never_set_are_rejects() -> None:
+    desk = Desk()
+    desk.take(tick(1, at_us=NOW_US))
+    output = desk.take(at_times(part(1, "tag", "twin"), 7_000_000, 5_000_000, NOW_US))
+    assert desk.notes.taken == ["twin"]
+    (told,) = [decode_json(Reject, entry.payload) for entry in output.entries]
+    assert "its gateway's clock was never set" in told.reason
+
+
 def test_a_worker_that_begins_anew_knows_the_future_before_the_first_tick() -> None:
     desk = Desk(snapshot_every_ticks=1)
     desk.take(at_times(part(1), NOW_US, NOW_US))
