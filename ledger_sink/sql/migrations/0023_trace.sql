@@ -4,9 +4,10 @@
 -- Postings of one batch; those of one piece have an index already.
 create index if not exists postings_of_batch on ledger.postings (site, item, batch, seq) where batch <> '';
 
--- The identities of a discrepancy's payload, and the discrepancy that an entry opens or closes.
+-- The identities of a discrepancy's payload, and the discrepancy that an entry opens or closes. Not parallel safe: see
+-- 0028_parallel.
 create or replace function ledger.discrepancy_identities(payload bytea) returns text[]
-    language plpgsql immutable parallel safe as $$
+    language plpgsql immutable as $$
 begin
     return array(select jsonb_array_elements_text(convert_from(payload, 'UTF8')::jsonb -> 'identities'));
 exception when others then
@@ -14,7 +15,7 @@ exception when others then
 end
 $$;
 create or replace function ledger.discrepancy_of(payload bytea) returns text
-    language plpgsql immutable parallel safe as $$
+    language plpgsql immutable as $$
 begin
     return convert_from(payload, 'UTF8')::jsonb ->> 'discrepancy';
 exception when others then
