@@ -10,6 +10,7 @@ from psycopg.types.numeric import Int8
 
 from contracts.epcis.documents import document_of, events_of, identities_of
 from contracts.epcis.event_hash import event_hash
+from contracts.epcis.mistakes import EpcisMistake
 from contracts.epcis.times import microseconds, moment_of
 from contracts.epcis.vocabulary import Json, prefixes
 from contracts.events import EntryKind
@@ -67,6 +68,8 @@ class Capture(NamedTuple):
     """How many it holds."""
     entered: int
     """How many of them are new."""
+    refused: tuple[EpcisMistake, ...] = ()
+    """Those whose `eventID` stands for other content: where, and why. They are kept as rejects."""
 
 
 class Export(NamedTuple):
@@ -84,15 +87,18 @@ class Export(NamedTuple):
 
 
 def capture(ledger: PostgresLedger, document: Mapping[str, Json], at_us: int) -> Capture:
-    """Enter the events of a document that was checked: all of them, or none where it fails.
+    """Enter the events of a document that was checked, but for those that are refused.
 
-    Events that this ledger told itself are known. Raises psycopg.Error.
+    Events that this ledger told itself are known. Raises psycopg.Error, and enters nothing then.
     """
-    found = [captured(document, one) for one in events_of(document)]
+    found = captured(document)
     own = _own(ledger, sorted({one.claims for one in found if one.claims is not None}))
     others = [one for one in found if (one.claims, one.event_hash, one.declared) not in own]
+    # Events of ours bear their hash as their id.
+    own_ids = {hash_id for _, hash_id, _ in own}
     entries = [one.entry for one in others]
     mentions = [(one.entry.id, identity) for one in others for identity in one.identities]
+    refusals = [one.refusal() for one in others]
     values = {
         "site": ledger.site,
         "at_us": at_us,
@@ -101,11 +107,15 @@ def capture(ledger: PostgresLedger, document: Mapping[str, Json], at_us: int) ->
         "identities": [entry.identity for entry in entries],
         "locations": [entry.location for entry in entries],
         "payloads": [entry.payload for entry in entries],
+        "is_others": [one.event_id in own_ids for one in others],
+        "reasons": [one.text() for one in refusals],
         "mentioning": [id_ for id_, _ in mentions],
         "mentioned": [identity for _, identity in mentions],
     }
     row = ledger.connection.execute(QUERIES["capture"], values).fetchone()
-    return Capture(len(found), int(row[0]) if row else 0)
+    assert row is not None
+    entered, refused = row
+    return Capture(len(found), entered, tuple(refusals[place - 1] for place in refused))
 
 
 def _own(ledger: PostgresLedger, ids: list[str]) -> set[tuple[str | None, str, str]]:

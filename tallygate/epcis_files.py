@@ -68,7 +68,10 @@ def run_hash(path: Path) -> int:
 def run_capture(
     folder: Path, postgres: str | None, site: str, paths: list[Path], *, dry_run: bool
 ) -> int:
-    """Enter the events of documents; a document with a mistake is not taken, the others are."""
+    """Enter the events of documents; a document with a mistake is not taken, the others are.
+
+    Gives 0 where every event was taken or known.
+    """
     console = plain_console()
     clock = stack_clock(folder)
     refused = 0
@@ -84,13 +87,14 @@ def run_capture(
                 mistakes = list(_of_the_future(document, now_us))
             if isinstance(document, dict) and not mistakes:
                 try:
-                    said = _taken(ledger, document, now_us, dry_run=dry_run)
+                    said, is_whole = _taken(ledger, document, now_us, dry_run=dry_run)
                 except psycopg.Error as error:
                     if ledger.connection.closed or isinstance(error, ALL_FAIL):
                         raise
                     mistakes = [f"the database refuses it: {first_line(error)}"]
                 else:
-                    _tell(console, path, [said])
+                    _tell(console, path, said)
+                    refused += not is_whole
                     continue
             refused += 1
             _tell(console, path, [*mistakes, "not taken"])
@@ -104,12 +108,18 @@ def _tell(console: Console, path: Path, lines: list[str]) -> None:
         console.out(f"{name}: {line}")
 
 
-def _taken(ledger: PostgresLedger, document: dict[str, Json], now_us: int, *, dry_run: bool) -> str:
+def _taken(
+    ledger: PostgresLedger, document: dict[str, Json], now_us: int, *, dry_run: bool
+) -> tuple[list[str], bool]:
+    """What became of a document, in words, and whether all of it was taken or known."""
     if dry_run:
-        return f"good, {len(list(events_of(document))):,} events would be taken"
+        return [f"good, {len(list(events_of(document))):,} events would be taken"], True
     done = capture(ledger, document, now_us)
-    known = done.events - done.entered
-    return f"{done.entered:,} events entered" + (f", {known:,} were known" if known else "")
+    refused = len(done.refused)
+    known = done.events - done.entered - refused
+    told = f"{done.entered:,} events entered" + (f", {known:,} were known" if known else "")
+    told += f", {refused:,} refused and kept as rejects" if refused else ""
+    return [*(f"{one.text()}: refused" for one in done.refused), told], not refused
 
 
 def run_export(

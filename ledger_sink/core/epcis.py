@@ -21,10 +21,12 @@ from contracts.epcis.documents import (
     OWN_PREFIX,
     DocumentEvent,
     contexts_of,
+    events_of,
     identities_of,
     place_of,
 )
 from contracts.epcis.event_hash import event_hash
+from contracts.epcis.mistakes import EpcisMistake
 from contracts.epcis.times import microseconds, moment_of, utc_milliseconds
 from contracts.epcis.vocabulary import Json
 from contracts.events import Entry, EntryKind, LocationEvent, LocationKind
@@ -89,10 +91,24 @@ class Captured(NamedTuple):
     """When it was declared an error; empty: it was not."""
     claims: str | None
     """The id of the entry of ours that it says it was made of."""
+    event_id: str | None
+    """Its `eventID`."""
+    path: str
+    """Where it stands in its document: `epcisBody.eventList[3]`; empty: it is the document."""
+
+    def refusal(self) -> EpcisMistake:
+        """What is said of it if its `eventID` stands for other content."""
+        problem = f"other content stands under its eventID {self.event_id} already"
+        return EpcisMistake(self.path, problem)
 
 
-def captured(document: Mapping[str, Json], one: DocumentEvent) -> Captured:
-    """The entry of an event of a document that was checked before."""
+def captured(document: Mapping[str, Json]) -> list[Captured]:
+    """The entries of the events of a document that was checked before, in order."""
+    pairs = enumerate(events_of(document))
+    return [_captured(document, one, _path(document, number)) for number, one in pairs]
+
+
+def _captured(document: Mapping[str, Json], one: DocumentEvent, path: str) -> Captured:
     hash_id = event_hash(*one)
     declared = declared_of(one.event)
     raw = msgspec.json.encode({key: one.event[key] for key in one.event if key != "@context"})
@@ -118,7 +134,20 @@ def captured(document: Mapping[str, Json], one: DocumentEvent) -> Captured:
         location=place_of(one.event),
         payload=canonical(payload),
     )
-    return Captured(entry, identities, hash_id, declared, _claim(one))
+    event_id = one.event.get("eventID")
+    return Captured(
+        *(entry, identities, hash_id, declared, _claim(one)),
+        *(event_id if isinstance(event_id, str) else None, path),
+    )
+
+
+def _path(document: Mapping[str, Json], number: int) -> str:
+    """Where an event stands, as mistakes name it."""
+    body = document.get("epcisBody")
+    if not isinstance(body, dict):
+        return ""
+    inner = ".queryResults.resultsBody" if "queryResults" in body else ""
+    return f"epcisBody{inner}.eventList[{number}]"
 
 
 def declared_of(event: Mapping[str, Json]) -> str:

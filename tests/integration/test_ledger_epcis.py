@@ -151,14 +151,18 @@ def test_our_own_events_are_valid_and_bear_their_hash(ledger: PostgresLedger) ->
         before_us=min(life.happened_us for life in trace(ledger, found[0]["epcList"][0]).moments)
     )
     assert exported(ledger, before)["epcisBody"]["eventList"] != found
-    # What we export can be captured by another site; we ourselves know it, unless it was changed.
-    assert capture(ledger, document, 5) == (9, 0)
+    # What we export can be captured by another site; we ourselves know it. Declared an error it is
+    # another event; with other content under its id it is refused.
+    assert capture(ledger, document, 5) == (9, 0, ())
     other = PostgresLedger(ledger.connection, "other")
-    assert capture(other, document, 6) == (9, 9)
-    assert capture(other, document, 7) == (9, 0)
+    assert capture(other, document, 6) == (9, 9, ())
+    assert capture(other, document, 7) == (9, 0, ())
     found[0]["tallygate:device"] = "changed"
     found[1]["errorDeclaration"] = {"declarationTime": "2026-05-01T00:00:00Z"}
-    assert capture(ledger, document, 8) == (9, 2)
+    for site in (ledger, other):
+        done = capture(site, document, 8)
+        assert (done.events, done.entered) == (9, 1)
+        assert [one.path for one in done.refused] == ["epcisBody.eventList[0]"]
 
 
 def test_a_partner_s_contexts_come_back_whole(ledger: PostgresLedger) -> None:
@@ -191,7 +195,7 @@ def test_fields_that_count_for_no_hash_count_for_none_in_an_export(ledger: Postg
     assert capture(ledger, came_back, 6).entered == 0
 
     # A document in which the field counts: one document cannot say both, and it is told.
-    event["eventTime"] = "2020-06-08T18:11:16Z"
+    event |= {"eventID": "urn:uuid:added", "eventTime": "2020-06-08T18:11:16Z"}
     assert capture(ledger, document, 7).entered == 1
     assert export(ledger, Slice(), created=CREATED).rehashed == 1
     since = Slice(from_us=1_591_639_876_000_000, before_us=1_591_639_876_000_001)
@@ -205,7 +209,7 @@ def test_one_declaration_in_two_zones_is_one(ledger: PostgresLedger) -> None:
     document["epcisBody"]["eventList"] = [
         {**event, "errorDeclaration": {"declarationTime": at}} for at in times
     ]
-    assert capture(ledger, document, 5) == (3, 1)
+    assert capture(ledger, document, 5) == (3, 1, ())
 
 
 def test_an_event_of_ours_that_no_calendar_has_is_told(

@@ -1,10 +1,10 @@
 -- EPCIS events in and out.
 
 -- name: capture
--- How many of the events are new.
-select ledger.capture(
+-- How many of the events are new, and the places (from 1) of those that were refused.
+select entered, refused from ledger.capture(
     %(site)s, %(at_us)s, %(ids)s::text[], %(happened)s::bigint[], %(identities)s::text[], %(locations)s::text[],
-    %(payloads)s::bytea[], %(mentioning)s::text[], %(mentioned)s::text[]
+    %(payloads)s::bytea[], %(is_others)s::boolean[], %(reasons)s::text[], %(mentioning)s::text[], %(mentioned)s::text[]
 )
 
 -- name: head
