@@ -17,7 +17,10 @@ from contracts.base import SCHEMA, Record
 TEXT_BYTES_MAX = 200
 """Of an id, a number, a name: they stand in indexes, whose rows are small."""
 LINES_MAX = 1_000
-"""Of a movement: larger documents come in several."""
+"""Of a document and of a voucher: larger ones come in several."""
+POSTINGS_MAX = 25_000
+"""Of a movement: 10,000 pieces with serial numbers have two each, and other goods may move beside
+them. As many pieces with GS1 keys still fit an EPCIS event (`contracts.epcis.limits`)."""
 HAPPENED_US_MAX = 2**53
 """The last whole number that every reader of JSON takes for the same."""
 QUANTITY = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
@@ -190,7 +193,7 @@ class Movement(Record, tag="movement", frozen=True, kw_only=True):
     happened_us: int
     """When it happened, UTC microseconds from 0 to `HAPPENED_US_MAX`; recorded is another time."""
     postings: tuple[Posting, ...]
-    """The lines, up to `LINES_MAX`."""
+    """The lines, up to `POSTINGS_MAX`."""
     person: str = ""
     """Who, from a sign-in; empty for nobody that is known."""
     is_physical: bool = False

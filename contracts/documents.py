@@ -81,6 +81,8 @@ class DocumentKind(StrEnum):
 
 UNWANTED = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 """What a text must not hold: it ends up in logs, in CSV files and in indexes."""
+SERIALS_MAX = 10_000
+"""Of a line: a truck full. Their movement must stay within `contracts.books.POSTINGS_MAX`."""
 DIGITS = 21
 """That a number has at most, as `contracts.books.QUANTITY` says."""
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
@@ -181,7 +183,7 @@ class DocumentLine(Written):
     """Where it goes, where it stays in the house."""
     batch: Text = ""
     """The batch; empty: none, or, where stock goes out, the first to expire."""
-    serials: tuple[Id, ...] = Field(default=(), max_length=LINES_MAX)
+    serials: tuple[Id, ...] = Field(default=(), max_length=SERIALS_MAX)
     """Serial numbers, one a piece."""
     disposition: Disposition = Disposition.AVAILABLE
     """The state of the stock: as it comes, or as it is taken."""

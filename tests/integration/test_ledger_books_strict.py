@@ -13,7 +13,7 @@ import pytest
 
 from contracts.books import (
     HAPPENED_US_MAX,
-    LINES_MAX,
+    POSTINGS_MAX,
     TEXT_BYTES_MAX,
     BookItem,
     BookPlace,
@@ -106,7 +106,7 @@ MALFORMED: list[tuple[bytes | None, str]] = [
     (with_fields(is_physical="banana"), "is_physical is neither true nor false"),
     (with_fields(postings={}), "postings is no list"),
     (with_fields(postings=None), "postings is no list"),
-    (with_fields(postings=[{}] * (LINES_MAX + 1)), "it has more than 1000 lines"),
+    (with_fields(postings=[{}] * (POSTINGS_MAX + 1)), "it has more than 25000 lines"),
     (with_fields(postings=[5]), "line 1: it is no JSON object"),
     (with_line(colour="red"), "line 2: its fields are not item, location, quantity"),
     (text_of(move("bad", "1"), '"batch":', '"batch serial":'), "line 1: its fields are not item"),
@@ -139,7 +139,7 @@ def test_what_is_no_movement_is_refused_in_words_with_its_bytes_and_harms_no_oth
 
 
 def test_a_movement_at_the_limits_is_entered(books: Books) -> None:
-    pairs = move(LONG[:-1], "9" * 15).postings * (LINES_MAX // 2)
+    pairs = move(LONG[:-1], "9" * 15).postings * (POSTINGS_MAX // 2)
     movement = Movement(id=LONG[:-1], document="", step="", happened_us=NOW, postings=pairs)
     late = move("m2", "1", at_s=HAPPENED_US_MAX // SECOND)
     assert post(books, movement, late) == [

@@ -98,10 +98,11 @@ def _fill(world: World, want: Want, quantity: Decimal) -> tuple[list[Piece], Dec
 def candidates(world: World, want: Want) -> Iterator[tuple[Key, Decimal]]:
     """Stock that may be taken and how much, in the order in which it is taken."""
     promised = world.allocations.get(want.order, {}) if want.order else {}
+    named = frozenset(want.serials)
     fitting = [
         (key, world.balances[key])
         for key in world.keys_of(want.item)
-        if world.balances[key] > 0 and _fits(world, want, key)
+        if world.balances[key] > 0 and _fits(world, want, key, named)
     ]
 
     def rank(entry: tuple[Key, Decimal]) -> tuple[bool, date, int, str, Key]:
@@ -116,7 +117,7 @@ def candidates(world: World, want: Want) -> Iterator[tuple[Key, Decimal]]:
             yield key, min(quantity, promised[key])
 
 
-def _fits(world: World, want: Want, key: Key) -> bool:
+def _fits(world: World, want: Want, key: Key, named: frozenset[str]) -> bool:
     is_expired = not want.batch and world.expires_on(key.item, key.batch) < want.day
     return (
         key.location in want.places
@@ -125,7 +126,7 @@ def _fits(world: World, want: Want, key: Key) -> bool:
         and key.reservation != Reservation.PICKED
         and (not want.batch or key.batch == want.batch)
         and (want.batches is None or key.batch in want.batches)
-        and (not want.serials or key.serial in want.serials)
+        and (not named or key.serial in named)
         and not (is_expired and want.disposition is Disposition.AVAILABLE)
     )
 
@@ -151,14 +152,15 @@ def _pick_serials(world: World, want: Want) -> list[Piece] | str:
     if len(want.serials) != want.quantity:
         return serials_needed(want.item, want.quantity, len(want.serials))
     there = {key.serial: key for key, _ in candidates(world, want)}
+    known = _by_serial(world, want) if len(there) < len(want.serials) else {}
     pieces: list[Piece] = []
     wrong: list[str] = []
     for serial in want.serials:
         key = there.get(serial)
         if key is None and want.is_physical:
-            key = _serial_anywhere(world, want, serial)
+            key = _serial_anywhere(world, want, serial, known.get(serial))
         if key is None:
-            wrong.append(_why_no_serial(world, want, serial))
+            wrong.append(_why_no_serial(world, want, serial, known.get(serial)))
             continue
         container = next((one for one, _ in parts(world, key, Decimal(1))), "")
         if want.container not in {"", container}:
@@ -175,26 +177,30 @@ def serials_needed(item: str, quantity: Decimal, named: int) -> str:
     return f"item {item} needs {quantity_text(quantity)} serial numbers, {named} {verb} named"
 
 
-def _serial_anywhere(world: World, want: Want, serial: str) -> Key | None:
+def _by_serial(world: World, want: Want) -> dict[str, Key]:
+    """Where the book has the named pieces: the first key of each."""
+    named = frozenset(want.serials)
+    found: dict[str, Key] = {}
+    for key in world.keys_of(want.item):
+        if key.serial in named and world.balances[key] > 0:
+            found.setdefault(key.serial, key)
+    return found
+
+
+def _serial_anywhere(world: World, want: Want, serial: str, known: Key | None) -> Key | None:
     """Where a piece that was seen goes out from: below zero, where it is not in the book."""
     state = (str(want.disposition), str(Reservation.NONE), want.owner)
-    known = _keys_of_serial(world, want.item, serial)
-    batch = want.batch or (known[0].batch if known else "")
+    batch = want.batch or ("" if known is None else known.batch)
     if world.items[want.item].book.tracking in WITH_BATCHES and not batch:
         return None
     return Key(want.item, want.places[0], batch, serial, *state)
 
 
-def _keys_of_serial(world: World, item: str, serial: str) -> list[Key]:
-    return [key for key in world.keys_of(item) if key.serial == serial and world.balances[key] > 0]
-
-
-def _why_no_serial(world: World, want: Want, serial: str) -> str:
+def _why_no_serial(world: World, want: Want, serial: str, known: Key | None) -> str:
     """Why a named piece cannot be taken."""
-    keys = _keys_of_serial(world, want.item, serial)
-    if not keys:
+    if known is None:
         return f"serial {serial} of item {want.item} is not in the book"
-    return f"serial {serial} of item {want.item} is {_reason(world, want, keys[0])}"
+    return f"serial {serial} of item {want.item} is {_reason(world, want, known)}"
 
 
 def orders_with(world: World, key: Key) -> list[str]:

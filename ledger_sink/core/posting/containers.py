@@ -26,13 +26,14 @@ DEPTH_MAX = 8
 
 def inside(world: World, container: str) -> list[str]:
     """A container and all containers in it, each behind what holds it."""
-    holds: dict[str, list[str]] = {}
-    for identity, birth in world.births.items():
-        if birth.packing != "unit" and birth.holder:
-            holds.setdefault(birth.holder, []).append(identity)
     found = layer = [container]
     for _ in range(DEPTH_MAX):
-        layer = [child for parent in layer for child in sorted(holds.get(parent, ()))]
+        layer = [
+            child
+            for parent in layer
+            for child in sorted(world.held_in(parent))
+            if world.births[child].packing != "unit"
+        ]
         found = [*found, *layer]
     return list(dict.fromkeys(found))
 
@@ -63,7 +64,8 @@ def moved(
     world: World, container: str, item: str, places: Collection[str], read: Collection[str]
 ) -> list[Piece] | str:
     """What of an item moves with a container, or why nothing can."""
-    pieces = held(world, container, places, read)
+    named = frozenset(read)
+    pieces = held(world, container, places, named)
     if not pieces:
         elsewhere = _names(spots(world, container))
         if elsewhere:
@@ -71,7 +73,7 @@ def moved(
         return f"{container} holds nothing by the book: receive something into it first"
     found = [piece for piece in pieces if piece.key.item == item]
     here = {piece.key.location for piece in pieces}
-    unknown = set(read) - {piece.key.serial for piece in found}
+    unknown = named - {piece.key.serial for piece in found}
     if not found:
         other = _names({piece.key.item for piece in pieces})
         return f"{container} holds no item {item}, but {other}"
@@ -82,7 +84,7 @@ def moved(
     return found
 
 
-def _names(names: set[str]) -> str:
+def _names(names: Collection[str]) -> str:
     more = len(names) - NAMED_MAX
     return ", ".join(sorted(names)[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
 
@@ -139,7 +141,8 @@ def _filled_by_piece(
     by_serial = {serial: (where, of_batch) for where, of_batch, serial, _ in born if serial}
     missing = quantity - len(read)
     here = {key.serial for key in world.keys_of(item) if world.balances[key] > 0}
-    rest = [serial for serial in by_serial if serial not in read and serial not in here]
+    named = frozenset(read)
+    rest = [serial for serial in by_serial if serial not in named and serial not in here]
     if missing and missing != len(rest):
         told = serials_needed(item, quantity, len(read))
         return f"{told}, and {len(rest)} more were commissioned into {container}"
@@ -150,18 +153,21 @@ def _filled_by_piece(
         chosen = (batch or of_batch) if with_batch else ""
         if with_batch and not chosen:
             return f"item {item} needs a batch"
-        is_inferred = serial not in read
+        is_inferred = serial not in named
         found.append(Share(where, chosen, serial, Decimal(1), is_inferred=is_inferred))
     return found
 
 
 def _born(world: World, container: str, item: str) -> Iterator[tuple[str, str, str, Decimal]]:
     """Commissioned content: (innermost container, batch, serial, quantity)."""
-    tree = set(inside(world, container))
-    parents = {birth.holder for birth in world.births.values() if birth.holder}
-    for identity, birth in world.births.items():
+    tree = frozenset(inside(world, container))
+    found = {*tree, *(one for parent in tree for one in world.held_in(parent))}
+    for identity in sorted(found & world.births.keys()):
+        birth = world.births[identity]
         is_unit = birth.packing == "unit"
         if birth.item == item and is_unit and birth.holder in tree:
             yield birth.holder, birth.batch, birth.serial, Decimal(1)
-        elif birth.item == item and not is_unit and identity in tree and identity not in parents:
+        elif birth.item == item and not is_unit and identity in tree:
+            if world.held_in(identity):
+                continue
             yield identity, birth.batch, "", Decimal(birth.quantity)

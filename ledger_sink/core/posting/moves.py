@@ -159,16 +159,17 @@ def _come_back(world: World, document: Document, counted: Counted) -> list[Piece
     if has_serials and len(line.serials) != counted.base and not may_be_all:
         return serials_needed(line.item, counted.base, len(line.serials))
     found: list[Piece] = []
-    gone = set(line.serials)
+    named = frozenset(line.serials)
+    gone = set(named)
     for piece in left_behind(world, document):
         taken = min(piece.quantity, left)
-        if taken > 0 and _is_of(piece.key, line):
+        if taken > 0 and _is_of(piece.key, line, named):
             found.append(piece._replace(quantity=taken))
             gone.discard(piece.key.serial)
             left -= taken
     if gone:
-        named = ", ".join(sorted(gone))
-        return f"serial {named} of item {line.item} is not among what {document.refers} moved"
+        lost = some(sorted(gone))
+        return f"serial {lost} of item {line.item} is not among what {document.refers} moved"
     if left > 0:
         batch = f" batch {line.batch}" if line.batch else ""
         there = quantity_text(counted.base - left)
@@ -179,11 +180,11 @@ def _come_back(world: World, document: Document, counted: Counted) -> list[Piece
     return found
 
 
-def _is_of(key: Key, line: DocumentLine) -> bool:
+def _is_of(key: Key, line: DocumentLine, named: frozenset[str]) -> bool:
     return (
         key.item == line.item
         and (not line.batch or key.batch == line.batch)
-        and (not line.serials or key.serial in line.serials)
+        and (not named or key.serial in named)
         and key.owner == line.owner
     )
 

@@ -8,12 +8,12 @@ container `containers`, where each kind of document moves it `moves`, what it ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from contracts.books import LINES_MAX, TEXT_BYTES_MAX, Movement, Negative, Posting
+from contracts.books import LINES_MAX, POSTINGS_MAX, TEXT_BYTES_MAX, Movement, Negative, Posting
 from contracts.documents import (
     Document,
     DocumentKind,
@@ -99,10 +99,7 @@ def plan(document: Document, world: World, at_us: int) -> Planned | tuple[str, .
             draft.take_lines()
     finally:
         draft.put_world_back()
-    if len(draft.postings) > LINES_MAX:
-        draft.mistakes.append(
-            (0, f"it moves {len(draft.postings):,} lines, more than {LINES_MAX:,}: split it")
-        )
+    draft.mistakes += [(0, text) for text in draft.too_many()]
     if draft.mistakes:
         return tuple(
             f"line {line}: {text}" if line else text for line, text in sorted(set(draft.mistakes))
@@ -162,6 +159,7 @@ class _Draft:
         self._lines: list[EnteredLine] = []
         self._components: list[UsedComponent] = []
         self._taken: dict[int, Decimal] = {}
+        self._named = {(one.item, one.batch, one.owner) for one in document.lines}
         other = world.documents.get(document.refers)
         is_for_order = other is not None and other.kind is K.SALES_ORDER
         self._order = document.refers if is_for_order else ""
@@ -241,28 +239,20 @@ class _Draft:
         document = self.document
         if document.kind not in MOVES_CONTAINERS:
             return []
+        firsts: dict[str, tuple[int, DocumentLine]] = {}
+        for number, line in enumerate(document.lines, start=1):
+            if line.container:
+                firsts.setdefault(line.container, (number, line))
+        if not firsts:
+            return []
+        spots: dict[str, set[str]] = {}
+        for one in self.postings:
+            if one.quantity.startswith("-"):
+                spots.setdefault(one.item, set()).add(one.location)
         found: list[DocumentLine] = []
-        for name in dict.fromkeys(one.container for one in document.lines if one.container):
-            number, line = next(
-                (number, one)
-                for number, one in enumerate(document.lines, start=1)
-                if one.container == name
-            )
-            spots = {
-                one.location
-                for one in self.postings
-                if one.quantity.startswith("-") and one.item == line.item
-            }
-            self.put_world_back()
-            rest: dict[tuple[str, str, str], Decimal] = {}
-            named = {(one.item, one.batch, one.owner) for one in document.lines}
-            for piece in held(self.world, name, spots, ()):
-                key = piece.key
-                kinds = {(key.item, batch, key.owner) for batch in ("", key.batch)}
-                if not kinds & named:
-                    kind = (key.item, key.batch, key.owner)
-                    rest[kind] = rest.get(kind, NOTHING) + piece.quantity
-            self.world.apply(self.postings, self._order)
+        self.put_world_back()
+        for name, (number, line) in firsts.items():
+            rest = self._unnamed_in(name, spots.get(line.item, ()))
             for (item, batch, owner), quantity in rest.items():
                 if document.kind not in WITHOUT_PRICES:
                     told = f"{quantity_text(quantity)} of item {item}"
@@ -271,7 +261,20 @@ class _Draft:
                 fields = {"item": item, "batch": batch, "owner": owner, "quantity": quantity}
                 cleared = {"unit": "", "serials": (), "price": None, "tax": "", "order_line": 0}
                 found.append(line.model_copy(update={**fields, **cleared}))
+        self.world.apply(self.postings, self._order)
         return found
+
+    def _unnamed_in(
+        self, container: str, places: Collection[str]
+    ) -> dict[tuple[str, str, str], Decimal]:
+        """What is in a container and of no line's item, batch and owner, by these."""
+        rest: dict[tuple[str, str, str], Decimal] = {}
+        for piece in held(self.world, container, places, ()):
+            key = piece.key
+            if not self._named & {(key.item, batch, key.owner) for batch in ("", key.batch)}:
+                kind = (key.item, key.batch, key.owner)
+                rest[kind] = rest.get(kind, NOTHING) + piece.quantity
+        return rest
 
     def _free_excess(self, item: str) -> None:
         """What is allocated beyond what the order still needs is set free."""
@@ -321,6 +324,16 @@ class _Draft:
     def put_world_back(self) -> None:
         """Undo what lines did to the world."""
         self.world.apply(self.postings, self._order, sign=-1)
+
+    def too_many(self) -> Iterator[str]:
+        """What is more than the ledger takes of one document."""
+        for many, most, told in (
+            (len(self._lines), LINES_MAX, "has {} lines with what else is in its containers"),
+            (len(self._components), LINES_MAX, "uses {} components"),
+            (len(self.postings), POSTINGS_MAX, "moves {} lines"),
+        ):
+            if many > most:
+                yield f"it {told.format(f'{many:,}')}, more than {most:,}: split it"
 
     def _wrong(self, number: int, text: str) -> None:
         self.mistakes.append((number, text))

@@ -6,7 +6,7 @@ next one sees the stock, the orders and the containers as they will be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -105,6 +105,7 @@ class World:
         self._referring: dict[str, list[str]] = {}
         for document in self.documents.values():
             self._referring.setdefault(document.refers, []).append(document.id)
+        self._held = _by_holder(self.births)
         self._warehouses: dict[str, tuple[str, ...]] = {}
         for place in sorted(self.places.values(), key=lambda one: one.location):
             if place.kind in REAL:
@@ -125,6 +126,7 @@ class World:
                 identity: birth._replace(is_out=not is_back) if birth.parent in unpacked else birth
                 for identity, birth in self.births.items()
             }
+            self._held = _by_holder(self.births)
 
     def apply(self, postings: Iterable[Posting], order: str, sign: int = 1) -> None:
         """Add postings to balances, contents and the order's allocations; sign -1 takes back."""
@@ -160,6 +162,10 @@ class World:
     def keys_of(self, item: str) -> list[Key]:
         """The keys of an item that have or had a balance."""
         return list(self._keys.get(item, ()))
+
+    def held_in(self, container: str) -> Sequence[str]:
+        """The identities that were born in a container and are still in it."""
+        return self._held.get(container, ())
 
     def holders_of(self, key: Key) -> list[str]:
         """The containers in which stock of a key is or was."""
@@ -233,6 +239,14 @@ class World:
         """The last day of a batch; the end of time where it has none."""
         card = self.batches.get((item, batch))
         return date.max if card is None or card.expires_on is None else card.expires_on
+
+
+def _by_holder(births: Mapping[str, Birth]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for identity, birth in births.items():
+        if birth.holder:
+            found.setdefault(birth.holder, []).append(identity)
+    return found
 
 
 def key_of(posting: Posting) -> Key:

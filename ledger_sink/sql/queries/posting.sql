@@ -88,13 +88,17 @@ select key, code from (
 select b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner, b.quantity, f.seq
 from ledger.balances b
 join ledger.places_now p on p.site = b.site and p.location = b.location and p.kind in ('zone', 'bin', 'in_transit')
+-- The first at or behind the key, in the index's order: no plan finds it in another way, before any statistics either.
 cross join lateral (
-    select q.seq from ledger.postings q
+    select q.* from ledger.postings q
     where (q.site, q.item, q.location, q.batch, q.serial, q.disposition, q.reservation, q.owner)
-        = (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
-    order by q.seq, q.line limit 1
+        >= (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
+    order by q.site, q.item, q.location, q.batch, q.serial, q.disposition, q.reservation, q.owner, q.seq, q.line
+    limit 1
 ) f
 where b.site = %(site)s and b.item = any (%(items)s::text[]) and b.quantity <> 0
+    and (f.site, f.item, f.location, f.batch, f.serial, f.disposition, f.reservation, f.owner)
+        = (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
 order by f.seq, b.item, b.location, b.batch, b.serial
 
 -- name: allocations

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from contracts.accounting import BookSettings
-from contracts.books import LINES_MAX, BookPlace, PlaceKind
-from contracts.documents import Document
+from contracts.books import LINES_MAX, POSTINGS_MAX, BookPlace, PlaceKind
+from contracts.documents import SERIALS_MAX, Component, Document, DocumentLine
 from ledger_sink.core.posting.entered import is_same
 from ledger_sink.core.posting.fields import AT_COST
+from ledger_sink.core.posting.plan import Planned, plan
 from ledger_sink.core.posting.world import World
 from tests.support.document_books import NOW_US, document, line
 from tests.unit.ledger_sink.posting.worlds import a_world, mistakes, moved, planned
@@ -342,9 +343,49 @@ def test_what_others_follow_is_taken_back_after_them(world: World) -> None:
 
 
 def test_a_document_that_moves_too_much_is_to_be_split(world: World) -> None:
-    lines = [line("bolt", 1, price="1", location="A") for _ in range(LINES_MAX)]
-    text = f"it moves {2 * LINES_MAX:,} lines, more than {LINES_MAX:,}: split it"
-    assert mistakes(world, document("D", "goods_receipt", *lines)) == (text,)
+    pieces = [f"n{number}" for number in range(POSTINGS_MAX // 2 + 1)]
+    most = document("D", "goods_receipt", *with_serials(pieces[1:]))
+    assert isinstance(plan(most, world, NOW_US), Planned)
+    text = f"it moves {POSTINGS_MAX + 2:,} lines, more than {POSTINGS_MAX:,}: split it"
+    found = plan(document("D", "goods_receipt", *with_serials(pieces)), world, NOW_US)
+    assert not isinstance(found, Planned), "it is planned"
+    assert found == (text,)
+
+
+def with_serials(pieces: list[str]) -> list[DocumentLine]:
+    """Lines for these pieces, each as long as may be."""
+    return [
+        line("pump", len(some), price="1", location="A", serials=tuple(some))
+        for start in range(0, len(pieces), SERIALS_MAX)
+        if (some := pieces[start : start + SERIALS_MAX])
+    ]
+
+
+def test_a_document_with_too_many_other_goods_in_its_containers_is_to_be_split(
+    world: World,
+) -> None:
+    cases = [f"K{number}" for number in range(LINES_MAX // 2 + 1)]
+    for item in ("bolt", "oil"):
+        full = [line(item, 1, price="1", location="A", container=case) for case in cases]
+        planned(world, document(f"GR-{item}", "goods_receipt", *full))
+    carried = [line("bolt", 1, location="A", to_location="B", container=case) for case in cases]
+    most = document("D", "relocation", *carried[1:])
+    assert isinstance(plan(most, world, NOW_US), Planned)
+    told = f"it has {LINES_MAX + 2:,} lines with what else is in its containers"
+    text = f"{told}, more than {LINES_MAX:,}: split it"
+    assert plan(document("D", "relocation", *carried), world, NOW_US) == (text,)
+
+
+def test_a_document_that_uses_too_many_components_is_to_be_split(world: World) -> None:
+    lines = [line("kit", 1, location="A") for _ in range(LINES_MAX)]
+    assert isinstance(plan(document("D", "production_receipt", *lines), world, NOW_US), Planned)
+    parts = (
+        Component(item="bolt", quantity=Decimal(1)),
+        Component(item="bolt", quantity=Decimal(2)),
+    )
+    lines = [line("kit", 1, location="A", components=parts) for _ in range(LINES_MAX // 2 + 1)]
+    text = f"it uses {LINES_MAX + 2:,} components, more than {LINES_MAX:,}: split it"
+    assert plan(document("D", "production_receipt", *lines), world, NOW_US) == (text,)
 
 
 def test_what_was_seen_is_never_refused_for_the_book(world: World) -> None:
