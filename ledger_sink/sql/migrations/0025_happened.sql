@@ -5,6 +5,20 @@
 create index if not exists postings_long_late on ledger.postings (site, item, recorded_us) include (happened_us)
     where recorded_us - happened_us >= 1073741824;
 
+-- The book as it was recorded by an instant, by key. The instant is a place in the chain, so each key is one look.
+create or replace function ledger.book_recorded(of_site text, of_item text, at_us bigint)
+    returns setof ledger.balances language sql stable as $$
+    select b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner, p.balance, p.seq
+    from ledger.balances b cross join lateral (
+        select p.balance, p.seq from ledger.postings p
+        where (p.site, p.item, p.location, p.batch, p.serial, p.disposition, p.reservation, p.owner)
+            = (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
+            and p.seq <= (select ledger.seq_recorded(of_site, at_us))
+        order by p.seq desc, p.line desc limit 1
+    ) p
+    where b.site = of_site and b.item = of_item and p.balance <> 0
+$$;
+
 -- The book as it is known now of what had happened by then: the book as it was recorded at that instant (or at the
 -- other, if that came first), with what was written down later and had happened before, without what was written down
 -- before and happened later. Nothing is written down more than a minute before it happens: ledger.mistakes_in refuses
@@ -18,7 +32,7 @@ create or replace function ledger.book_happened(of_site text, of_item text, happ
         select p.balance, p.seq from ledger.postings p
         where (p.site, p.item, p.location, p.batch, p.serial, p.disposition, p.reservation, p.owner)
             = (b.site, b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner)
-            and p.recorded_us <= least(happened, recorded)
+            and p.seq <= (select ledger.seq_recorded(of_site, least(happened, recorded)))
         order by p.seq desc, p.line desc limit 1
     ) r on true
     left join (
