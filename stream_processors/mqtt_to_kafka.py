@@ -196,14 +196,15 @@ class _Run:
         old_logs_s = time.monotonic() + OLD_LOG_SECONDS
         try:
             while True:
-                self._take_messages()
-                self._producer.poll(0)
                 now_s = time.monotonic()
                 if now_s >= next_tick_s:
                     # A process that was stopped does not make up for the ticks it missed.
                     next_tick_s = max(next_tick_s + TICK_SECONDS, now_s)
                     reached("before_tick")
+                    # The first record of a run tells what time it is.
                     self._do(self._core.tick(bridge_us=self._settings.domain_us()))
+                self._take_messages()
+                self._producer.poll(0)
                 if now_s >= old_logs_s:
                     old_logs_s = float("inf")
                     self._remove_old_logs()

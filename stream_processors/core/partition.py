@@ -40,7 +40,7 @@ from stream_processors.core.keys import (
     loss_key,
     reject_key,
 )
-from stream_processors.core.restore import RUN, STAGES, TIME, Holder, restored, seen_key
+from stream_processors.core.restore import BRIDGE, RUN, STAGES, TIME, Holder, restored, seen_key
 from stream_processors.core.sound import AHEAD_US_MAX, UNSET_US
 
 SNAPSHOT_EVERY_TICKS = 300
@@ -151,7 +151,7 @@ class Partition:
         memory = restored(rows, self._own, self._stages.identity_of)
         self._run = memory.run
         self._times = memory.times
-        self._known_us = max(self._times.values(), default=0)
+        self._known_us = memory.bridge_us
         self._seen = memory.seen.pop(self._own, {})
         for holder, places in memory.seen.items():
             for key, sequence in places.items():
@@ -399,4 +399,5 @@ class Partition:
         return values
 
     def _time_values(self) -> dict[str, bytes]:
-        return {TIME + gateway: b"%d" % time_us for gateway, time_us in self._times.items()}
+        values = {TIME + gateway: b"%d" % time_us for gateway, time_us in self._times.items()}
+        return values | {BRIDGE: b"%d" % self._known_us}

@@ -24,6 +24,8 @@ SEEN = "p/seen/"
 """Key of how far a holder saw a spool: `p/seen/{partitions}/{partition}/{gateway}/{spool}`."""
 TIME = "p/time/"
 """Key of a gateway's time."""
+BRIDGE = "p/bridge"
+"""Key of the bridge's time by the last tick, about."""
 STAGES = "s/"
 """Keys of the stages."""
 
@@ -49,6 +51,8 @@ class Restored:
     """How far each holder, this one among them, saw each spool."""
     times: dict[str, int] = field(default_factory=dict)
     """Each gateway's time."""
+    bridge_us: int = 0
+    """The bridge's time; it is not earlier now."""
     stages: dict[str, bytes] = field(default_factory=dict)
     """The stages' memory, keys without prefix."""
 
@@ -81,6 +85,8 @@ def restored(
                     result.stages[name] = value
             elif key.startswith(SEEN):
                 _keep_seen(result.seen, key, int(value))
+            elif key == BRIDGE:
+                result.bridge_us = max(result.bridge_us, int(value))
             elif key.startswith(TIME):
                 gateway = key.removeprefix(TIME)
                 time_us = int(value)
