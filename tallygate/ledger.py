@@ -163,7 +163,7 @@ def told_errors() -> Iterator[None]:
     except psycopg.errors.InsufficientPrivilege as error:
         raise TallygateError(
             f"the database refuses: {first_line(error)}. Its login needs the role ledger_reader"
-            " to look, ledger_bridge to import."
+            " to look, ledger_bridge to import, ledger_appender to post and to release."
         ) from error
     except psycopg.OperationalError as error:
         raise TallygateError(

@@ -59,7 +59,7 @@ def release(
     data: Folder = DEFAULT_FOLDER,
     language: Language = None,
 ) -> None:
-    """Set free the stock that orders hold beyond their time, or after they were closed.
+    """Set free the stock that orders hold beyond their time.
 
     A running stack does it once a minute by itself, and `tallygate post` at its end.
     """

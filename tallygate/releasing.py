@@ -35,12 +35,18 @@ def run_release(
             freed = DocumentPosting(Books(ledger)).release_expired(at_us)
         if freed and not dry_run:
             sign_head(folder, ledger)
-    if dry_run:
-        console.print(word("dry_run", spoken))
-    console.print(counted("order_released", "orders_released", len(freed), spoken))
+    lead = f"{word('dry_run', spoken)}: " if freed and dry_run else ""
+    console.print(lead + released_text(len(freed), spoken), markup=False)
     for order in freed:
         console.print(f"  {order}", markup=False)
     return 0
+
+
+def released_text(count: int, spoken: str) -> str:
+    """How many orders no longer hold stock."""
+    if not count:
+        return word("no_order_released", spoken)
+    return counted("order_released", "orders_released", count, spoken)
 
 
 async def keep_releasing(stack: Stack, tell: Callable[[str, str], None]) -> None:

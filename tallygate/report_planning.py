@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
 from ledger_sink import analysis, reports
-from ledger_sink.core.mrp import Cover, PlanningLoopError
+from ledger_sink.core.mrp import (
+    BELOW_ZERO,
+    SAFETY_STOCK,
+    UNUSABLE,
+    Caution,
+    Cover,
+    PlanningLoopError,
+)
 from tallygate.errors import TallygateError
 from tallygate.report_books import ZERO, Asked, Desk, open_desk, show
-from tallygate.report_table import Cell, Column, Form, Report
+from tallygate.report_table import Cell, Column, Form, Output, Report
+from tallygate.words import word
 
 Area = tuple[str, str]
 """An item and a warehouse; empty: all that have no plan of their own."""
+NEEDS = {
+    SAFETY_STOCK: "for_safety_stock",
+    BELOW_ZERO: "for_stock_below_zero",
+    UNUSABLE: "for_unusable",
+}
+"""Needs that no document has, and their words."""
+LINE = " line "
+"""Between a document and the number of its line."""
 
 
 def run_reorder(asked: Asked, item: str) -> int:
@@ -84,7 +101,7 @@ def run_plan(asked: Asked, item: str) -> int:
         Column("due"),
         Column("source", leaves=4),
         Column("covers", leaves=3, shrinks=True),
-        Column("warning", leaves=5, shrinks=True),
+        Column("warning", leaves=5),
     )
     with open_desk(asked) as desk:
         names = reports.item_names(desk.ledger)
@@ -95,22 +112,58 @@ def run_plan(asked: Asked, item: str) -> int:
                 f"there is no plan: {error}. Change a bill of materials or `from_warehouse` in the"
                 " planning of one of them, and post it."
             ) from error
+        spoken = desk.spoken if asked.output is Output.TABLE else ""
         rows: list[tuple[Cell, ...]] = [
             (
                 *(order.id, order.kind.value, order.item, desk.name(names, order.item)),
-                *(order.warehouse, order.quantity, names[order.item].unit),
+                *(order.warehouse, order.quantity, _unit(names, order.item)),
                 *(order.release.isoformat(), order.due.isoformat(), order.source),
-                *(_covered(order.covers), "; ".join(order.warnings)),
+                *(_covered(order.covers, spoken), "; ".join(_told(order.cautions, spoken))),
             )
             for order in plan.orders
             if item in {"", order.item}
         ]
-        return show(asked, desk, [Report("report_plan", columns, rows, notes=plan.warnings)])
+        notes = _told((one for one in plan.cautions if not item or item in one.values), spoken)
+        if asked.output is not Output.TABLE:
+            # Standard output is the report's.
+            sys.stderr.writelines(f"{note}\n" for note in notes)
+        return show(asked, desk, [Report("report_plan", columns, rows, notes=notes)])
 
 
-def _covered(covers: tuple[Cover, ...]) -> str:
+def _unit(names: Mapping[str, reports.Name], item: str) -> str:
+    """An item's base unit."""
+    return names[item].unit if item in names else ""
+
+
+def _told(cautions: Iterable[Caution], spoken: str) -> tuple[str, ...]:
+    """Cautions in a language; none: for programs."""
+    if not spoken:
+        return tuple(caution.text() for caution in cautions)
+    return tuple(
+        word(
+            f"worry_{caution.worry.name.lower()}",
+            spoken,
+            *(_need(value, spoken) for value in caution.values),
+        )
+        for caution in cautions
+    )
+
+
+def _covered(covers: tuple[Cover, ...], spoken: str) -> str:
     """What a planned order is for."""
-    return ", ".join(f"{cover.need}: {cover.quantity.normalize():f}" for cover in covers)
+    return ", ".join(
+        f"{_need(cover.need, spoken)}: {cover.quantity.normalize():f}" for cover in covers
+    )
+
+
+def _need(need: str, spoken: str) -> str:
+    """A need in a language: a document with its line, or what no document has."""
+    if not spoken:
+        return need
+    if need in NEEDS:
+        return word(NEEDS[need], spoken)
+    document, between, line = need.rpartition(LINE)
+    return word("for_line", spoken, document, line) if between and line.isdecimal() else need
 
 
 def run_expiry(asked: Asked, on: date | None, item: str, warehouse: str) -> int:
@@ -142,7 +195,7 @@ def run_expiry(asked: Asked, on: date | None, item: str, warehouse: str) -> int:
             (
                 *(row.item, desk.name(names, row.item), row.batch, row.expires_on.isoformat()),
                 *(row.days_left, row.state, row.warehouse, row.location, row.disposition),
-                *(row.reservation, row.owner, row.quantity, names[row.item].unit, row.value),
+                *(row.reservation, row.owner, row.quantity, _unit(names, row.item), row.value),
             )
             for row in found
         ]

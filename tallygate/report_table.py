@@ -172,7 +172,7 @@ def _print(console: Console, report: Report, spoken: str, zone: ZoneInfo) -> Non
     console.print(table, width=max(console.width, _width(fitting)), crop=False, soft_wrap=True)
     if not report.rows:
         console.print(word("nothing", spoken))
-    if left_out:
+    if left_out and report.rows:
         names = ", ".join(one.head for one in left_out)
         console.print(word("columns_left_out", spoken, names), markup=False, soft_wrap=True)
     for note in report.notes:

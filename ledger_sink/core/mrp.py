@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -35,6 +35,29 @@ ZERO = Decimal(0)
 
 class PlanningLoopError(ValueError):
     """What is to be planned needs itself: a bill of materials or a transfer goes in a circle."""
+
+
+class Worry(StrEnum):
+    """What a caution is about, with what it says; the gaps are its values, in order."""
+
+    NO_DAY = "{} of item {} has no day: it is taken to come when needed"
+    NO_PLANNING = "item {} has no planning: no lead time, no lots"
+    TO_HURRY = "{} of item {} is expected on {} and needed on {}: bring it forward"
+    PART_UNKNOWN = "component {} of {} ({}): it is not known"
+    PART_UNCOUNTED = "component {} of {} ({}): its unit {} cannot be counted in base units"
+    LATE_RELEASE = "its release date {} is in the past"
+
+
+class Caution(NamedTuple):
+    """Something that a planner must know."""
+
+    worry: Worry
+    values: tuple[str, ...]
+    """Documents, items, planned orders and days."""
+
+    def text(self) -> str:
+        """The whole sentence, in English."""
+        return self.worry.format(*self.values)
 
 
 class Source(StrEnum):
@@ -112,7 +135,12 @@ class PlannedOrder:
     """When it is needed."""
     covers: tuple[Cover, ...]
     """What is left over because of lots covers nothing yet."""
-    warnings: tuple[str, ...]
+    cautions: tuple[Caution, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Its cautions in words."""
+        return _in_words(self.cautions)
 
 
 class Plan(NamedTuple):
@@ -120,8 +148,17 @@ class Plan(NamedTuple):
 
     orders: tuple[PlannedOrder, ...]
     """What is made before what it is made of."""
-    warnings: tuple[str, ...]
+    cautions: tuple[Caution, ...]
     """What no planned order can say."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Its cautions in words."""
+        return _in_words(self.cautions)
+
+
+def _in_words(cautions: tuple[Caution, ...]) -> tuple[str, ...]:
+    return tuple(caution.text() for caution in cautions)
 
 
 def plan(facts: Facts) -> Plan:
@@ -202,8 +239,9 @@ class _Planner:
         self._areas: dict[str, dict[str, _Area]] = defaultdict(lambda: defaultdict(_Area))
         self._free = {(stock.item, stock.warehouse): stock.free for stock in facts.stocks}
         self._orders: list[tuple[PlannedOrder, _Supply]] = []
-        self._warnings: list[str] = []
-        self._recipes: dict[str, list[tuple[str, Fraction | str]]] = {}
+        self._cautions: dict[Caution, None] = {}
+        """In order, each once."""
+        self._recipes: dict[str, list[tuple[BillComponent, Fraction | Worry]]] = {}
 
     def run(self) -> Plan:
         """Items by low-level code, of each item its areas, those that are transferred from last."""
@@ -217,7 +255,7 @@ class _Planner:
         for item in sorted({*levels, *self._areas}, key=lambda one: (levels.get(one, 0), one)):
             for area in self._in_order(item):
                 self._plan_area(item, area)
-        return Plan(tuple(_finished(*order) for order in self._orders), tuple(self._warnings))
+        return Plan(tuple(_finished(*order) for order in self._orders), tuple(self._cautions))
 
     def _gather(self) -> None:
         """Put what is known into its areas."""
@@ -232,9 +270,7 @@ class _Planner:
             area = self._area(one.item, one.warehouse)
             if one.day is None:
                 area.undated.append(_Supply(one.document, date.max, one.quantity))
-                self._warnings.append(
-                    f"{one.document} of item {one.item} has no day: it is taken to come when needed"
-                )
+                self._warn(Worry.NO_DAY, one.document, one.item)
             else:
                 area.receipts.append(_Supply(one.document, max(one.day, today), one.quantity))
         for one in self._facts.demands:
@@ -247,6 +283,9 @@ class _Planner:
             rest = one.quantity - one.allocated - spared
             if rest > 0:
                 area.needs.append(_Need(max(one.day or today, today), one.document, rest))
+
+    def _warn(self, worry: Worry, *values: str) -> None:
+        self._cautions[Caution(worry, values)] = None
 
     def _area_name(self, item: str, warehouse: str) -> str:
         return warehouse if (item, warehouse) in self._facts.planning else ""
@@ -286,8 +325,6 @@ class _Planner:
                 needs.insert(0, _Need(facts.today, name, quantity))
         if not needs:
             return
-        if (item, area) not in facts.planning:
-            self._warnings.append(f"item {item} has no planning: no lead time, no lots")
         # A new order takes the lead time: what is expected before that can only be hurried.
         reach = facts.today + timedelta(days=planning.lead_time_days)
         there = [_Supply("", facts.today, this.free), *this.undated]
@@ -301,10 +338,8 @@ class _Planner:
             ]
             while short and coming and coming[0].day <= reach:
                 there.append(coming.pop(0))
-                self._warnings.append(
-                    f"{there[-1].name} of item {item} is expected on {there[-1].day}"
-                    f" and needed on {day}: bring it forward"
-                )
+                hurried = there[-1]
+                self._warn(Worry.TO_HURRY, hurried.name, item, f"{hurried.day}", f"{day}")
                 short = [
                     need._replace(quantity=rest) for need in short if (rest := _take(there, need))
                 ]
@@ -314,6 +349,8 @@ class _Planner:
     def _order(self, item: str, area: str, day: date, short: list[_Need]) -> list[_Supply]:
         """Planned orders for what is short on a day; the supplies that they are."""
         planning, decimals = self._planning(item, area), self._decimals(item)
+        if (item, area) not in self._facts.planning:
+            self._warn(Worry.NO_PLANNING, item)
         made: list[_Supply] = []
         quantity = sum((need.quantity for need in short), ZERO)
         moved = self._surplus(item, area, day, quantity)
@@ -332,7 +369,7 @@ class _Planner:
         """A planned order, and what it needs itself."""
         planning, today = self._planning(item, area), self._facts.today
         release = day - timedelta(days=planning.lead_time_days)
-        late = f"its release date {release} is in the past"
+        late = Caution(Worry.LATE_RELEASE, (f"{release}",))
         source = {
             Source.TRANSFER: planning.from_warehouse,
             Source.PURCHASE: planning.supplier,
@@ -348,7 +385,7 @@ class _Planner:
             release=release,
             due=day,
             covers=(),
-            warnings=(late,) if release < today else (),
+            cautions=(late,) if release < today else (),
         )
         supply = _Supply(order.id, day, quantity)
         self._orders.append((order, supply))
@@ -359,11 +396,12 @@ class _Planner:
                 self._free[item, source] -= quantity
         elif kind is Source.PRODUCTION:
             for part, rate in self._recipe(item):
-                if isinstance(rate, str):
-                    self._warnings.append(f"component {part} of {order.id} ({item}): {rate}")
+                if isinstance(rate, Worry):
+                    unit = (part.unit,) if rate is Worry.PART_UNCOUNTED else ()
+                    self._warn(rate, part.item, order.id, item, *unit)
                 else:
-                    needed = _round_up(Fraction(quantity) * rate, self._decimals(part))
-                    self._area(part, area).needs.append(_Need(start, order.id, needed))
+                    needed = _round_up(Fraction(quantity) * rate, self._decimals(part.item))
+                    self._area(part.item, area).needs.append(_Need(start, order.id, needed))
         return supply
 
     def _surplus(self, item: str, area: str, day: date, wanted: Decimal) -> Decimal:
@@ -393,22 +431,20 @@ class _Planner:
             lowest = min(lowest, self._free.get((item, sender), ZERO))
         return max(min(wanted, lowest), ZERO)
 
-    def _recipe(self, made: str) -> list[tuple[str, Fraction | str]]:
+    def _recipe(self, made: str) -> list[tuple[BillComponent, Fraction | Worry]]:
         """Components, and how much of each one base unit needs, with what is lost on the way."""
         if made not in self._recipes:
             bill = self._facts.bills[made]
-            self._recipes[made] = [
-                (part.item, self._rate(part, bill.lot)) for part in bill.components
-            ]
+            self._recipes[made] = [(part, self._rate(part, bill.lot)) for part in bill.components]
         return self._recipes[made]
 
-    def _rate(self, part: BillComponent, lot: Decimal) -> Fraction | str:
+    def _rate(self, part: BillComponent, lot: Decimal) -> Fraction | Worry:
         known = self._facts.items.get(part.item)
         if known is None:
-            return "it is not known"
+            return Worry.PART_UNKNOWN
         size = contained(part.unit, known, self._facts.units.get(part.item, Units(units=())))
         if isinstance(size, str):
-            return size
+            return Worry.PART_UNCOUNTED
         return Fraction(part.quantity) * size * (1 + Fraction(part.scrap_rate)) / Fraction(lot)
 
     def _decimals(self, item: str) -> int:
@@ -435,18 +471,7 @@ def _finished(order: PlannedOrder, supply: _Supply) -> PlannedOrder:
     covers: dict[str, Decimal] = defaultdict(Decimal)
     for cover in supply.covers:
         covers[cover.need] += cover.quantity
-    return PlannedOrder(
-        id=order.id,
-        kind=order.kind,
-        item=order.item,
-        warehouse=order.warehouse,
-        source=order.source,
-        quantity=order.quantity,
-        release=order.release,
-        due=order.due,
-        covers=tuple(Cover(*cover) for cover in covers.items()),
-        warnings=order.warnings,
-    )
+    return replace(order, covers=tuple(Cover(*cover) for cover in covers.items()))
 
 
 def _lot(short: Decimal, planning: Planning, decimals: int) -> Decimal:
