@@ -52,7 +52,7 @@ class Restored:
     times: dict[str, int] = field(default_factory=dict)
     """Each gateway's time."""
     bridge_us: int = 0
-    """The bridge's time; it is not earlier now."""
+    """The bridge's time, as the highest run knew it; 0: not told."""
     stages: dict[str, bytes] = field(default_factory=dict)
     """The stages' memory, keys without prefix."""
 
@@ -85,7 +85,7 @@ def restored(
                     result.stages[name] = value
             elif key.startswith(SEEN):
                 _keep_seen(result.seen, key, int(value))
-            elif key == BRIDGE:
+            elif key == BRIDGE and runs[holder] == newest:
                 result.bridge_us = max(result.bridge_us, int(value))
             elif key.startswith(TIME):
                 gateway = key.removeprefix(TIME)
