@@ -31,6 +31,9 @@ from ledger_sink.redaction import Persons
 
 BATCH_DOCUMENTS = 300
 """Documents of one round: one load and one transaction."""
+POSTINGS_AT_ONCE = 50_000
+"""A round ends behind the document that brings its lines to so many: the server needs a few kB for
+each, and no message may be above 1 GB."""
 STALE_MAX = 100
 """How often a document is prepared again because somebody else was faster with the same item."""
 PROBLEM_MAX = 2_000
@@ -75,6 +78,8 @@ class _Round:
     prepared: list[tuple[_Turn, Prepared]] = field(default_factory=list)
     known: list[tuple[_Turn, int]] = field(default_factory=list)
     mistakes: list[tuple[_Turn, tuple[str, ...]]] = field(default_factory=list)
+    postings: int = 0
+    """Of all that is prepared."""
 
 
 class DocumentPosting:
@@ -144,6 +149,8 @@ class DocumentPosting:
         for turn, document in zip(turns, disguised, strict=True):
             turn.document = document
             self._prepare(this, turn, at_us)
+            if this.postings >= POSTINGS_AT_ONCE:
+                break
         prepared = [one for _, one in this.prepared]
         posted: list[Posted] = []
         if prepared:
@@ -195,6 +202,8 @@ class DocumentPosting:
         world.take(*planned)
         this.loaded.valuations.update({one.item: one for one in made.valuations})
         this.loaded.vouchers[document.id] = made.vouchers
+        if planned.movement is not None:
+            this.postings += len(planned.movement.postings)
         this.prepared.append((turn, Prepared(*planned, made.vouchers, made.valuations)))
 
     @staticmethod

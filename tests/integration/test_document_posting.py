@@ -22,6 +22,7 @@ from contracts.documents import Document
 from contracts.gs1_keys import ROOT
 from contracts.labels import Packing
 from contracts.vouchers import Method
+from ledger_sink import posting
 from ledger_sink.books import Books
 from ledger_sink.commissioning import Commissioning
 from ledger_sink.core.posting.plan import Planned, plan
@@ -322,6 +323,21 @@ def test_promised_stock_is_released_when_its_time_is_over(average: Books) -> Non
     # A shipment that is taken back gives stock back as it was: promised to a closed order.
     entered(average, document("R", "reversal", refers="SH-1", day=3))
     assert posting.release_expired(NOW_US) == ["SO-2"]
+    check_all(average)
+
+
+def test_a_round_takes_only_so_many_lines(average: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit waits for the next one, in order."""
+    monkeypatch.setattr(posting, "POSTINGS_AT_ONCE", 6)
+    many = [
+        document(f"GR-{number}", "goods_receipt", line("bolt", 1, price="2", location="A"))
+        for number in range(10)
+    ]
+    last = document("SH", "sales_shipment", line("bolt", 10, price="3", location="A"))
+    told: list[int] = []
+    posted = DocumentPosting(average).post([*many, last], NOW_US, told.append)
+    assert {one.outcome for one in posted} == {"entered"}
+    assert told == [3, 6, 9, 11]
     check_all(average)
 
 

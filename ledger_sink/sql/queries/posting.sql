@@ -85,9 +85,12 @@ select key, code from (
 
 -- name: balances
 -- What is in the house and in transit of items, and which movement first brought stock of that key.
+with places as materialized (
+    select p.location from ledger.places_now p where p.site = %(site)s and p.kind in ('zone', 'bin', 'in_transit')
+)
 select b.item, b.location, b.batch, b.serial, b.disposition, b.reservation, b.owner, b.quantity, f.seq
 from ledger.balances b
-join ledger.places_now p on p.site = b.site and p.location = b.location and p.kind in ('zone', 'bin', 'in_transit')
+join places p on p.location = b.location
 -- The first at or behind the key, in the index's order: no plan finds it in another way, before any statistics either.
 cross join lateral (
     select q.* from ledger.postings q
