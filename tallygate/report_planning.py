@@ -127,6 +127,8 @@ def run_plan(asked: Asked, item: str) -> int:
         if asked.output is not Output.TABLE:
             # Standard output is the report's.
             sys.stderr.writelines(f"{note}\n" for note in notes)
+        if not plan.orders:
+            notes = (word("every_need_is_met", spoken or "en"), *notes)
         return show(asked, desk, [Report("report_plan", columns, rows, notes=notes)])
 
 

@@ -121,6 +121,10 @@ REPORT_WORDS: dict[str, tuple[str, str]] = {
     "purchase": ("purchase", "采购"),
     "production": ("production", "生产"),
     "transfer": ("transfer", "调拨"),
+    "every_need_is_met": (
+        "Every order and all safety stock is covered by stock and by what is on order.",
+        "现有库存和在订数量已满足所有订单和安全库存。",
+    ),
     # What planned orders are for, and what a planner must know.
     "for_line": ("{} line {}", "{} 第 {} 行"),
     "for_safety_stock": ("safety stock", "安全库存"),
