@@ -255,9 +255,7 @@ class Partition:
             # A read came to its identity's partition alone, a signal to all of them.
             if not is_read and partition_of(owner, self._own.partitions) != self._own.partition:
                 continue
-            times[owner] += 1
-            entry_id = owner if times[owner] == 1 else content_id("again", owner, times[owner])
-            entries.append(self._entry(entry_id, EntryKind.REJECT, told))
+            entries.append(self._entry(_numbered(owner, times), EntryKind.REJECT, told))
         return (
             [read for read in reads if not self._is_mad(read.received_us)],
             [signal for signal in part.signals if not self._is_mad(signal.received_us)],
@@ -341,9 +339,7 @@ class Partition:
                 key, part.sequence, owner
             ):
                 continue
-            times[owner] += 1
-            entry_id = owner if times[owner] == 1 else content_id("again", owner, times[owner])
-            entries.append(self._entry(entry_id, kind, content))
+            entries.append(self._entry(_numbered(owner, times), kind, content))
         return entries
 
     @staticmethod
@@ -401,3 +397,9 @@ class Partition:
     def _time_values(self) -> dict[str, bytes]:
         values = {TIME + gateway: b"%d" % time_us for gateway, time_us in self._times.items()}
         return values | {BRIDGE: b"%d" % self._known_us}
+
+
+def _numbered(owner: str, times: Counter[str]) -> str:
+    """The id of the next of those that are alike in a part; `times` counts them."""
+    times[owner] += 1
+    return owner if times[owner] == 1 else content_id("again", owner, times[owner])
