@@ -6,14 +6,13 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from psycopg.types.numeric import Int8
-
 from contracts.epcis.documents import document_of, events_of, identities_of
 from contracts.epcis.event_hash import event_hash
 from contracts.epcis.mistakes import EpcisMistake
 from contracts.epcis.times import microseconds, moment_of
 from contracts.epcis.vocabulary import Json, prefixes
 from contracts.events import EntryKind
+from ledger_sink.arrays import Bigints, Byteas, Texts
 from ledger_sink.core.chain import ChainEntry
 from ledger_sink.core.epcis import KINDS, ToldEvent, Untold, captured, declared_of, events_of_entry
 from ledger_sink.core.epcis_match import Candidate
@@ -102,15 +101,15 @@ def capture(ledger: PostgresLedger, document: Mapping[str, Json], at_us: int) ->
     values = {
         "site": ledger.site,
         "at_us": at_us,
-        "ids": [entry.id for entry in entries],
-        "happened": [Int8(entry.happened_us) for entry in entries],
-        "identities": [entry.identity for entry in entries],
-        "locations": [entry.location for entry in entries],
-        "payloads": [entry.payload for entry in entries],
+        "ids": Texts(entry.id for entry in entries),
+        "happened": Bigints(entry.happened_us for entry in entries),
+        "identities": Texts(entry.identity for entry in entries),
+        "locations": Texts(entry.location for entry in entries),
+        "payloads": Byteas(entry.payload for entry in entries),
         "is_others": [one.event_id in own_ids for one in others],
-        "reasons": [one.text() for one in refusals],
-        "mentioning": [id_ for id_, _ in mentions],
-        "mentioned": [identity for _, identity in mentions],
+        "reasons": Texts(one.text() for one in refusals),
+        "mentioning": Texts(id_ for id_, _ in mentions),
+        "mentioned": Texts(identity for _, identity in mentions),
     }
     row = ledger.connection.execute(QUERIES["capture"], values).fetchone()
     assert row is not None
